@@ -1,0 +1,113 @@
+"""What happens when the shared counter store dies: each process counts its own share, and says so."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+from typing import TypeVar
+
+from keystore.errors import CounterStoreDown
+from keystore.limits.contract import NO_BLOCK, Block, Counter
+from keystore.limits.memory import MemoryCounter
+from keystore.periods import Budget
+from keystore.plans import Count, Rate
+
+T = TypeVar("T")
+
+
+class LeftAlone(CounterStoreDown):
+    """The store was not even asked."""
+
+
+class FallbackCounter:
+    """Asks `primary`; while that is down, counts `max(1, limit // workers_total)` in this process.
+
+    After a failure the primary is left alone for `breaker_seconds`; then one caller tries it while the others stay on the
+    fallback, so a store that hangs costs a process one time-out per `breaker_seconds`. It recovers by itself.
+    `degraded_total` counts the answers given without the primary.
+    """
+
+    def __init__(
+        self,
+        primary: Counter,
+        *,
+        workers_total: int,
+        breaker_seconds: float = 5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.degraded_total = 0
+        self._primary = primary
+        self._local = MemoryCounter()
+        self._workers = workers_total
+        self._breaker_seconds = breaker_seconds
+        self._clock = clock
+        self._lock = Lock()
+        self._open_until: float | None = None  # None: the primary is fine; else nobody asks it before then
+
+    def count(
+        self,
+        entitlement: str,
+        rates: tuple[Rate, ...],
+        *,
+        cost: int = 1,
+        budget: Budget | None = None,
+        block: Block = NO_BLOCK,
+    ) -> Count:
+        """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
+        try:
+            return self._ask(lambda: self._primary.count(entitlement, rates, cost=cost, budget=budget, block=block))
+        except CounterStoreDown as down:
+            kept = _kept(block, down)
+            count = self._local.count(entitlement, self._share(rates), cost=cost, budget=budget, block=kept)
+            return self._degraded(count)
+
+    def peek(
+        self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
+    ) -> Count:
+        """See Counter. Never raises CounterStoreDown."""
+        try:
+            return self._ask(lambda: self._primary.peek(entitlement, rates, budget=budget, block=block))
+        except CounterStoreDown as down:
+            kept = _kept(block, down)
+            return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
+
+    def publish(self, entitlement: str, version: int) -> None:
+        """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
+        self._local.publish(entitlement, version)
+        self._ask(lambda: self._primary.publish(entitlement, version))
+
+    def ping(self) -> None:
+        """See Counter. Raises CounterStoreDown."""
+        self._ask(self._primary.ping)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        self._pass_breaker()
+        try:
+            answer = question()
+        except CounterStoreDown:
+            self._open_until = self._clock() + self._breaker_seconds
+            raise
+        self._open_until = None
+        return answer
+
+    def _pass_breaker(self) -> None:
+        with self._lock:
+            if self._open_until is None:
+                return
+            now = self._clock()
+            if now < self._open_until:
+                raise LeftAlone("left alone after a failure")
+            self._open_until = now + self._breaker_seconds  # this caller tries; the others do not wait with it
+
+    def _degraded(self, count: Count) -> Count:
+        with self._lock:
+            self.degraded_total += 1
+        return replace(count, degraded=True)
+
+    def _share(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
+        return tuple(replace(rate, limit=max(1, rate.limit // self._workers)) for rate in rates)
+
+
+def _kept(block: Block, down: CounterStoreDown) -> Block:
+    """A store that did not answer may have the block nevertheless: spent here too, it would be spent twice."""
+    return block if isinstance(down, LeftAlone) else replace(block, granted=0)

@@ -1,0 +1,99 @@
+"""Limits counted inside one process: exact for all its threads, unknown to any other process."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+
+from keystore.limits.contract import NO_BLOCK, Block, Held, affords, allowances, check_cost, full, judged
+from keystore.periods import Budget
+from keystore.plans import Count, Rate
+
+MOST_PUBLISHED = 10_000
+Book = dict[tuple[str, str], int]  # (entitlement, name of the rate) -> used
+
+
+_EPOCH = time.time() - time.monotonic()
+
+
+def steady_time() -> float:
+    """Seconds since 1970 as this process first believed them: windows turn with the wall clock's, but never jump with it."""
+    return _EPOCH + time.monotonic()
+
+
+class MemoryCounter:
+    """Exact across the threads of one process.
+
+    All windows of one length turn at the same moment, so the counts of a length are dropped together: memory is bounded by
+    the entitlements active in the current window, and those with a quota. `clock` gives seconds; the default never steps, so
+    setting the machine's time neither locks anyone out nor opens a fresh window. Blocks of quotas are lost with the process.
+    """
+
+    def __init__(self, clock: Callable[[], float] = steady_time) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._windows: dict[int, tuple[int, Book]] = {}  # length -> start of its current window, and what is used in it
+        self._published: dict[str, int] = {}  # entitlement -> the newest version that this process made
+        self._held: dict[str, tuple[str, Held]] = {}  # entitlement -> its period, and what is here of that one's quota
+
+    def count(
+        self,
+        entitlement: str,
+        rates: tuple[Rate, ...],
+        *,
+        cost: int = 1,
+        budget: Budget | None = None,
+        block: Block = NO_BLOCK,
+    ) -> Count:
+        """See Counter. Never raises CounterStoreDown."""
+        check_cost(cost)
+        return self._tally(entitlement, rates, cost, budget, block)
+
+    def peek(
+        self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
+    ) -> Count:
+        """See Counter."""
+        return self._tally(entitlement, rates, 0, budget, block)
+
+    def publish(self, entitlement: str, version: int) -> None:
+        """Told with every count from now on. Other processes hear nothing: their caches live at most a second."""
+        with self._lock:
+            if len(self._published) >= MOST_PUBLISHED:
+                self._published.clear()  # copies made before live for a second at most
+            self._published[entitlement] = max(version, self._published.get(entitlement, 0))
+
+    def ping(self) -> None:
+        """Always there."""
+
+    def _tally(
+        self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block
+    ) -> Count:
+        with self._lock:
+            held = self._put_in(entitlement, budget, block)
+            now = int(self._clock())
+            books = [self._book(rate.window, now) for rate in rates]
+            used = [book.get((entitlement, rate.name), 0) for book, rate in zip(books, rates, strict=True)]
+            refused = full(rates, used, max(cost, 1))
+            charged = cost > 0 and not refused and (budget is None or affords(budget, held, cost))
+            if charged:
+                used = [n + cost for n in used]
+                for book, rate, n in zip(books, rates, used, strict=True):
+                    book[entitlement, rate.name] = n
+                held = replace(held, left=held.left - cost)
+            if budget is not None:
+                self._held[entitlement] = (budget.period, held)
+        resets = (rate.window - now % rate.window for rate in rates)
+        heard = self._published.get(entitlement, 0)
+        count = Count(not refused, allowances(rates, used, resets), refused, heard=heard)
+        return judged(count, budget, held, cost=max(cost, 1), charged=charged)
+
+    def _put_in(self, entitlement: str, budget: Budget | None, block: Block) -> Held:
+        period, held = self._held.get(entitlement, ("", Held()))
+        return (held if budget and budget.period == period else Held()).plus(block)
+
+    def _book(self, window: int, now: int) -> Book:
+        start = now - now % window
+        held = self._windows.get(window)
+        if held is None or held[0] != start:
+            held = self._windows[window] = (start, {})
+        return held[1]

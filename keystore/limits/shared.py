@@ -1,0 +1,100 @@
+"""Limits counted in Redis: exact across threads, processes and hosts, in one round trip."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from keystore.errors import CounterStoreDown
+from keystore.limits.contract import NO_BLOCK, Block, Held, allowances, check_cost, full, judged
+from keystore.limits.scripts import COUNT, PUBLISH, Script
+from keystore.limits.wire import Wire
+from keystore.periods import Budget
+from keystore.plans import Count, Rate
+
+VERSION_SECONDS = 86_400
+BLOCK_SECONDS = 86_400  # kept beyond the end of the period: clocks differ, and grace may follow
+
+
+class RedisCounter:
+    """Exact wherever it is asked, on Redis' own clock. `timeout` in seconds bounds each wait; nothing is retried.
+
+    `namespace` goes before every key; the entitlement is the hash tag, so all its windows live on one cluster node.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 0.25, namespace: str = "tollgate") -> None:
+        waits: dict[str, Any] = {
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        # No greeting on a new connection: each of its steps would be one more wait of up to `timeout`.
+        self._redis = Redis.from_url(url, protocol=2, driver_info=None, **waits)
+        self._ask_redis = Wire(self._redis.connection_pool).ask
+        self._namespace = namespace
+
+    def count(
+        self,
+        entitlement: str,
+        rates: tuple[Rate, ...],
+        *,
+        cost: int = 1,
+        budget: Budget | None = None,
+        block: Block = NO_BLOCK,
+    ) -> Count:
+        """See Counter. `version` is what was last published, None if nothing was within a day."""
+        check_cost(cost)
+        return self._ask(entitlement, rates, cost, budget, block)
+
+    def peek(
+        self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
+    ) -> Count:
+        """See Counter."""
+        return self._ask(entitlement, rates, 0, budget, block)
+
+    def publish(self, entitlement: str, version: int) -> None:
+        """See Counter. Lives for a day, which is far longer than anything is cached."""
+        self._run(PUBLISH, [self._key(entitlement)], [version, VERSION_SECONDS])
+
+    def ping(self) -> None:
+        """See Counter."""
+        with _translated():
+            self._redis.ping()
+
+    def _ask(self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block) -> Count:
+        keys = [self._key(entitlement)]
+        arguments: list[str | int] = [cost]
+        for rate in rates:
+            arguments += (f"{rate.name}:{rate.window}", rate.window, rate.limit)
+        if budget is not None:
+            keys.append(f"{keys[0]}:{budget.period}")
+            reserved = -1 if block.reserved is None else block.reserved
+            arguments += (block.granted, reserved, budget.limit, budget.reset + BLOCK_SECONDS)
+        charged, version, used, resets, left, reserved = self._run(COUNT, keys, arguments)
+        refused = () if charged else full(rates, used, max(cost, 1))
+        count = Count(not refused, allowances(rates, used, resets), refused, version or None)
+        held = Held(left, reserved if reserved >= 0 else None)
+        return judged(count, budget, held, cost=max(cost, 1), charged=bool(charged))
+
+    def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Any:
+        """One round trip; a second one where Redis has forgotten the script. Raises CounterStoreDown."""
+        with _translated():
+            try:
+                return self._ask_redis("EVALSHA", script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return self._ask_redis("EVAL", script.text, len(keys), *keys, *arguments)
+
+    def _key(self, entitlement: str) -> str:
+        return f"{self._namespace}:{{{entitlement}}}"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise CounterStoreDown(type(error).__name__) from error

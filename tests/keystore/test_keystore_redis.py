@@ -1,0 +1,92 @@
+"""What only the counter in Redis has: a server's clock, expiry, published versions."""
+
+import time
+
+import pytest
+from redis import Redis
+
+from keystore import Rate
+
+LONG = 10_000_000  # seconds: does not turn while a test runs
+SECOND, MINUTE = Rate("burst", 2, 1), Rate("minute", 9, 60)
+SLOW = (Rate("slow", 5, LONG),)
+
+
+@pytest.fixture
+def redis(redis_url):
+    with Redis.from_url(redis_url, decode_responses=True) as redis:
+        yield redis
+
+
+@pytest.fixture
+def key(redis_counter):
+    """Everything Redis holds of the one entitlement."""
+    return redis_counter._key("ent_1")
+
+
+def test_after_reset_one_more_request_passes(redis_counter):
+    refused = [redis_counter.count("ent_1", (SECOND,)) for _ in range(20)][-1]
+    time.sleep(refused.allowances[0].reset)
+
+    assert redis_counter.count("ent_1", (SECOND,)).admitted
+
+
+def test_a_window_that_has_turned_counts_no_more_although_its_key_lives(redis_counter, redis, key):
+    redis.hset(key, mapping={"burst:1": 99, "burst:1@": 1})
+
+    assert redis_counter.count("ent_1", (SECOND,)).allowances[0].remaining == 1
+
+
+def test_everything_expires_by_itself_and_not_too_early(redis_counter, redis, key):
+    redis_counter.count("ent_1", (SECOND, MINUTE))
+    redis_counter.count("ent_1", (SECOND,))
+
+    assert 59 <= redis.ttl(key) <= 121
+
+
+def test_one_entitlement_lives_under_one_hash_tag(redis_counter, redis, namespace):
+    redis_counter.count("ent_1", (SECOND, MINUTE))
+    redis_counter.publish("ent_1", 1)
+
+    assert list(redis.scan_iter(f"{namespace}:*")) == [f"{namespace}:{{ent_1}}"]
+
+
+def test_counting_tells_the_published_version(redis_counter):
+    before = redis_counter.count("ent_1", SLOW).version
+    redis_counter.publish("ent_1", 7)
+
+    assert (before, redis_counter.count("ent_1", SLOW).version) == (None, 7)
+
+
+def test_a_version_is_never_lowered(redis_counter):
+    redis_counter.publish("ent_1", 10)
+    redis_counter.publish("ent_1", 9)
+
+    assert redis_counter.peek("ent_1", ()).version == 10
+
+
+def test_a_refusal_tells_the_version_too(redis_counter):
+    redis_counter.publish("ent_1", 7)
+
+    assert redis_counter.count("ent_1", SLOW, cost=6).version == 7
+
+
+def test_counting_does_not_forget_a_version(redis_counter, redis, key):
+    redis_counter.publish("ent_1", 7)
+    redis_counter.count("ent_1", (SECOND,))
+
+    assert redis.ttl(key) > 86_000
+
+
+def test_publishing_does_not_shorten_a_window(redis_counter, redis, key):
+    redis_counter.count("ent_1", (Rate("year", 5, 50 * LONG),))
+    redis_counter.publish("ent_1", 7)
+
+    assert redis.ttl(key) > 90_000
+
+
+def test_a_script_that_redis_has_forgotten_is_sent_again(redis_counter, redis):
+    redis_counter.count("ent_1", SLOW)
+    redis.script_flush()
+
+    assert redis_counter.count("ent_1", SLOW).allowances[0].remaining == 3

@@ -1,0 +1,46 @@
+"""The WSGI applications that compete: `python -m gunicorn app.bench.contestants:app` with BENCH_CONTESTANT set."""
+
+import importlib
+import os
+from wsgiref.types import WSGIApplication
+
+from flask import Flask, Response, jsonify
+
+PEERS = {  # name -> (module of ours, distribution that it needs)
+    "flask-limiter+orm": ("app.bench.peer_flask", "flask_limiter"),
+    "drf-api-key": ("app.bench.peer_drf", "rest_framework_api_key"),
+}
+
+
+def make(name: str) -> WSGIApplication:
+    """The application of that name."""
+    if name in PEERS:
+        application: WSGIApplication = importlib.import_module(PEERS[name][0]).make()
+        return application
+    return tollgate() if name == "tollgate" else bare()
+
+
+def bare() -> Flask:
+    """A JSON view and nothing else: 1.0 in every table."""
+    app = Flask(__name__)
+    app.get("/hello")(hello)
+    return app
+
+
+def tollgate() -> Flask:
+    """Tollgate with the same view behind its gate."""
+    from app.factory import create_app  # noqa: PLC0415 (the bare view's memory is to be bare, too)
+    from app.web.gating import gate  # noqa: PLC0415
+
+    app = create_app()
+    app.get("/hello")(gate(hello))
+    return app
+
+
+def hello() -> Response:
+    """What an API answers."""
+    return jsonify(id="rep_1", title="Figures of the day", values=[1, 2, 3])
+
+
+if "BENCH_CONTESTANT" in os.environ:  # on the servers; elsewhere importing this starts nothing
+    app = make(os.environ["BENCH_CONTESTANT"])

@@ -1,0 +1,107 @@
+"""Requests as fast as a server answers them, on 16 connections: by wrk where it is installed, else by a loop of our own."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin
+
+CONNECTIONS = 16
+MOST_REQUESTS = 100_000  # kept ready-made, one per key
+
+_WRK = """
+local requests, n = {}, 0
+for line in io.lines(os.getenv("BENCH_REQUESTS")) do requests[#requests + 1] = line:gsub("\\\\r\\\\n", "\\r\\n") end
+request = function() n = n % #requests + 1; return requests[n] end
+done = function(summary, latency, _)
+  local e = summary.errors
+  print(string.format('BENCH{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"failed":%d}', summary.requests,
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.status + e.connect + e.read + e.write + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a loader saw. Times in milliseconds."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+    failed: int
+
+
+def requests_for(what: str, contestant: str, keys: Path, active: int) -> list[str]:
+    """The requests of a case, one per active key, as they go over the wire."""
+    with keys.open() as lines:
+        texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
+    return [_request(what, contestant, text) for text in texts]
+
+
+def _request(what: str, contestant: str, key: str) -> str:
+    if what == "verify":
+        body = json.dumps({"key": key}, separators=(",", ":"))
+        return _lines(
+            "POST /v1/keys/verify",
+            f"Authorization: Bearer {SERVICE_TOKEN}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            body=body,
+        )
+    if contestant == "drf-api-key":
+        return _lines("GET /hello", f"Authorization: Api-Key {key}")
+    return _lines(f"GET {'/v1/authz' if what == 'authz' else '/hello'}", f"X-API-Key: {key}")
+
+
+def _lines(first: str, *headers: str, body: str = "") -> str:
+    return "\r\n".join([f"{first} HTTP/1.1", "Host: 127.0.0.1", *headers, "", body])
+
+
+def run(port: int, requests: list[str], *, seconds: float, folder: Path) -> Load:
+    """Load the server on `port` for so long, from another core than a single worker's."""
+    if shutil.which("wrk") is None:
+        return asyncio.run(_own(port, requests, seconds))
+    script, ready = folder / "load.lua", folder / "requests.txt"
+    script.write_text(_WRK)
+    ready.write_text("".join(request.replace("\r\n", r"\r\n") + "\n" for request in requests))
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+    with subprocess.Popen(  # noqa: S603 (nothing of a user's in it)
+        [*command, f"http://127.0.0.1:{port}"], env={**os.environ, "BENCH_REQUESTS": str(ready)}, stdout=subprocess.PIPE
+    ) as process:
+        pin(process.pid, LOAD_CORE)
+        output = process.communicate()[0].decode()
+    return Load(**json.loads(output.partition("BENCH")[2]))
+
+
+async def _own(port: int, requests: list[str], seconds: float) -> Load:
+    """Slower than wrk, so it measures itself as well; good enough for ratios of processor time."""
+    turns = cycle(request.encode() for request in requests)
+    times: list[float] = []
+    failed = 0
+    started = time.perf_counter()
+
+    async def caller() -> None:
+        nonlocal failed
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < started + seconds:
+            sent = time.perf_counter()
+            writer.write(next(turns))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length or 0))
+            times.append((time.perf_counter() - sent) * 1e3)
+            failed += not head.startswith(b"HTTP/1.1 2")
+        writer.close()
+
+    await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
+    times.sort()
+    half, nearly = times[len(times) // 2], times[len(times) * 99 // 100]
+    return Load(len(times), time.perf_counter() - started, half, nearly, failed)

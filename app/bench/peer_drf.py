@@ -1,0 +1,96 @@
+"""Django REST framework + djangorestframework-api-key + its own throttle, on Redis: the usual stack on Django's side."""
+
+import os
+from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import django
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.urls import path
+
+BATCH = 5_000
+
+
+def _configure(folder: Path) -> None:
+    url = os.environ.get("REDIS_URL")
+    cache = (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        if url
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+    settings.configure(
+        SECRET_KEY=os.environ["SECRET_KEY"],
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=__name__,
+        INSTALLED_APPS=["rest_framework", "rest_framework_api_key"],
+        DATABASES={
+            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "drf.db", "CONN_MAX_AGE": None}
+        },
+        CACHES={"default": cache},
+        MIDDLEWARE=[],
+        REST_FRAMEWORK={
+            "DEFAULT_AUTHENTICATION_CLASSES": [],
+            "UNAUTHENTICATED_USER": None,
+            "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        },
+    )
+    django.setup()
+
+
+_configure(Path(os.environ["CATALOG"]).parent)
+
+from rest_framework.response import Response  # noqa: E402 (these read the settings)
+from rest_framework.throttling import SimpleRateThrottle  # noqa: E402
+from rest_framework.views import APIView  # noqa: E402
+from rest_framework_api_key.models import APIKey  # noqa: E402
+from rest_framework_api_key.permissions import HasAPIKey, KeyParser  # noqa: E402
+
+
+class PerKey(SimpleRateThrottle):  # type: ignore[misc]  # ships no types
+    """As many a minute as nobody reaches; its log of times would otherwise be the whole cost."""
+
+    rate = "1000/second"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        """The public half of the key."""
+        return str(self.cache_format) % {
+            "scope": type(view).__name__,
+            "ident": str(KeyParser().get(request)).partition(".")[0],
+        }
+
+
+class Report(APIView):  # type: ignore[misc]  # ships no types
+    """The same JSON as everywhere."""
+
+    permission_classes = (HasAPIKey,)
+    throttle_classes = (PerKey,)
+
+    def get(self, _request: Any) -> Response:
+        """Answer."""
+        return Response({"id": "rep_1", "title": "Figures of the day", "values": [1, 2, 3]})
+
+
+urlpatterns = [path("hello", Report.as_view())]
+
+
+def make() -> WSGIApplication:
+    """The application, with its own keys in its own table."""
+    folder = Path(os.environ["CATALOG"]).parent
+    if not (folder / "drf-keys.txt").exists():
+        _seed(folder)
+    application: WSGIApplication = get_wsgi_application()
+    return application
+
+
+def _seed(folder: Path) -> None:
+    from django.core.management import call_command  # noqa: PLC0415 (needs the settings)
+
+    call_command("migrate", verbosity=0)
+    keys = []
+    for _ in range(0, 100_000, BATCH):
+        rows = [APIKey(name="bench") for _ in range(BATCH)]
+        keys += [APIKey.objects.assign_key(row) for row in rows]
+        APIKey.objects.bulk_create(rows)
+    (folder / "drf-keys.txt").write_text("".join(f"{key}\n" for key in keys))

@@ -1,0 +1,158 @@
+"""The gate's words: what a request has to pay and show, and what we tell it. PURE."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from keystore.periods import quota_of
+from keystore.plans import QUOTA, Count, Plan, rates_of
+from keystore.secret import ParsedKey, parse
+from keystore.verdict import KeyRecord, Verdict
+
+
+class Outcome(StrEnum):
+    """What we tell a request; refusals are the stable codes of the HTTP surface."""
+
+    ALLOWED = "allowed"
+    MISSING_KEY = "missing_key"
+    AMBIGUOUS_KEY = "ambiguous_key"
+    INVALID_KEY = "invalid_key"
+    REVOKED_KEY = "revoked_key"
+    PAYMENT_REQUIRED = "payment_required"
+    ENDED = "ended"
+    SUSPENDED = "suspended"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
+
+
+OF_VERDICT = {
+    Verdict.PENDING: Outcome.PAYMENT_REQUIRED,
+    Verdict.ENDED: Outcome.ENDED,
+    Verdict.SUSPENDED: Outcome.SUSPENDED,
+    Verdict.REVOKED: Outcome.REVOKED_KEY,
+    Verdict.EXPIRED: Outcome.REVOKED_KEY,
+}
+
+
+PAYING_HELPS = frozenset({Outcome.PAYMENT_REQUIRED, Outcome.ENDED, Outcome.SUSPENDED})
+DETAIL = {
+    Outcome.PAYMENT_REQUIRED: "This key starts to work when its order is paid. Pay at order_url.",
+    Outcome.ENDED: "The time paid for is over. Renew at order_url.",
+    Outcome.SUSPENDED: "This key is suspended. See order_url, or contact the operator.",
+    Outcome.REVOKED_KEY: "This key was revoked or replaced. Use the key that replaced it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """What one request has to pay and to show. `scope`: one or several, with spaces between; all are needed.
+
+    `peek` charges nothing and tells whether the request would pass.
+    """
+
+    cost: int = 1
+    scope: str | None = None
+    feature: str | None = None
+    peek: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a cost below 1: it would give requests away or give them back."""
+        if self.cost < 1:
+            raise ValueError("a request costs at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one request. `count` is there when limits were read, `order_url` when paying would help."""
+
+    outcome: Outcome
+    record: KeyRecord | None = None
+    plan: Plan | None = None
+    count: Count | None = None
+    order_url: str | None = None
+    detail: str = ""
+
+
+MALFORMED = Decision(Outcome.INVALID_KEY, detail="This is not a key of ours: its shape or checksum is wrong.")
+
+
+UNKNOWN = Decision(Outcome.INVALID_KEY, detail="There is no such key.")
+
+
+class Denied(Exception):
+    """A refusal on its way to the edge."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.outcome.value)
+        self.decision = decision
+
+
+class Headers(Protocol):
+    """What we need of request headers: names are case-insensitive there."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value of a header."""
+
+
+def missing(toll: Toll, record: KeyRecord, plan: Plan) -> str:
+    """What this key lacks for such a request, in words; empty when nothing. No waiting or paying again would help."""
+    lacking = [scope for scope in (toll.scope or "").split() if scope not in record.scopes]
+    if lacking:
+        return f"This key lacks the scope {' '.join(lacking)}."
+    if toll.feature and toll.feature not in plan.features:
+        return f"The plan {plan.slug} does not include {toll.feature}."
+    return never_fits(toll.cost, record, plan)
+
+
+def never_fits(cost: int, record: KeyRecord, plan: Plan) -> str:
+    """Which limit could not hold a request of this cost however empty it were, in words; empty when none."""
+    for rate in rates_of(plan, record.limits):
+        if cost > rate.limit:
+            return f"A request that costs {cost} can never pass: the limit is {rate.limit} per {rate.window} s."
+    quota = quota_of(plan, record)
+    if quota is not None and cost > quota:
+        return f"A request that costs {cost} can never pass: the quota is {quota} per paid period."
+    return ""
+
+
+def credentials(headers: Headers, *, prefix: str) -> ParsedKey | Decision:
+    """The key of a request; a refusal when there is none, or nothing of its shape."""
+    text = key_text(headers)
+    return text if isinstance(text, Decision) else parse(text, prefix=prefix) or MALFORMED
+
+
+def key_text(headers: Headers) -> str | Decision:
+    """What was sent as `X-API-Key` or `Authorization: Bearer`; a refusal when there is none or two that differ."""
+    direct = headers.get("X-API-Key") or ""
+    scheme, _, bearer = (headers.get("Authorization") or "").partition(" ")
+    bearer = bearer.strip() if scheme.lower() == "bearer" else ""
+    text = direct.strip() or bearer
+    if not text:
+        return Decision(
+            Outcome.MISSING_KEY, detail="Send your key in the X-API-Key header, or as Authorization: Bearer."
+        )
+    if direct.strip() and bearer and direct.strip() != bearer:
+        return Decision(Outcome.AMBIGUOUS_KEY, detail="X-API-Key and Authorization hold different keys. Send one.")
+    return text
+
+
+def outcome_of(count: Count) -> Outcome:
+    """What the limits say. The quota first: it lasts longer than any window."""
+    if count.admitted:
+        return Outcome.ALLOWED
+    return Outcome.QUOTA_EXCEEDED if QUOTA in count.refused else Outcome.RATE_LIMITED
+
+
+def limit_detail(count: Count, plan: Plan | None, now: datetime) -> str:
+    """Which limit is reached, in words; empty when none is."""
+    name = plan.slug if plan else "?"
+    full = [allowance for allowance in count.allowances if allowance.name in count.refused]
+    said = [f"{a.limit} per {a.window} s on plan {name}" for a in full]
+    if QUOTA in count.refused and count.quota:
+        ends_at = now + timedelta(seconds=count.quota.reset)
+        said.append(
+            f"{count.quota.limit} per paid period on plan {name}; this one ends at {ends_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    return "; ".join(said)

@@ -1,0 +1,124 @@
+"""What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field
+
+from app import refusals
+from app.decision import Decision, Outcome
+from app.ratelimit_headers import headers_of
+from keystore.plans import QUOTA, Allowance, Count
+
+CODES = {
+    Outcome.ALLOWED: "VALID",
+    Outcome.INVALID_KEY: "NOT_FOUND",
+    Outcome.PAYMENT_REQUIRED: "PAYMENT_REQUIRED",
+    Outcome.ENDED: "ENDED",
+    Outcome.SUSPENDED: "SUSPENDED",
+    Outcome.REVOKED_KEY: "REVOKED",
+    Outcome.RATE_LIMITED: "RATE_LIMITED",
+    Outcome.QUOTA_EXCEEDED: "QUOTA_EXCEEDED",
+    Outcome.INSUFFICIENT_SCOPE: "INSUFFICIENT_SCOPE",
+}
+PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"  # stands in a header as it is; spaces are between words, the rest is %-encoded
+
+Answer = dict[str, Any]
+
+
+class Window(BaseModel):
+    """A limit after this request. `reset` and `window` are seconds."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset: int
+    window: int
+
+
+class QuotaLeft(BaseModel):
+    """What is left of the paid period, `window` seconds long, which ends in `reset` seconds."""
+
+    limit: int
+    remaining: int
+    reset: int
+    window: int
+
+
+class VerifyOut(BaseModel):
+    """What a key may do. `problem`: an application/problem+json document ready to be passed on, when it may not."""
+
+    valid: bool
+    code: Annotated[str, Field(json_schema_extra={"enum": [*CODES.values()]})]
+    key_id: str | None
+    entitlement: str | None
+    owner: str | None
+    plan: str | None
+    scopes: list[str]
+    features: list[str]
+    ends_at: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})]
+    limits: list[Window]
+    quota: QuotaLeft | None
+    problem: dict[str, Any] | None
+
+
+def answer_of(decision: Decision, *, base: str | None, request_id: str | None = None) -> Answer:
+    """The decision in the form of `VerifyOut`."""
+    record, plan, count = decision.record, decision.plan, decision.count
+    valid = decision.outcome is Outcome.ALLOWED
+    return {
+        "valid": valid,
+        "code": CODES.get(decision.outcome, "NOT_FOUND"),
+        "key_id": record.key_id if record else None,
+        "entitlement": record.entitlement if record else None,
+        "owner": record.owner if record else None,
+        "plan": record.plan if record else None,
+        "scopes": list(record.scopes) if record else [],
+        "features": list(plan.features) if plan else [],
+        "ends_at": f"{record.ends_at:%Y-%m-%dT%H:%M:%SZ}" if record and record.ends_at else None,
+        "limits": [_window(allowance) for allowance in count.allowances] if count else [],
+        "quota": _quota(count.quota) if count and count.quota else None,
+        "problem": None if valid else problem_of(decision, base=base, request_id=request_id),
+    }
+
+
+def problem_of(decision: Decision, *, base: str | None, request_id: str | None, **members: Any) -> dict[str, Any]:
+    """The problem document of a refusal."""
+    return refusals.document(
+        decision.outcome.value,
+        base=base,
+        detail=decision.detail,
+        request_id=request_id,
+        **refusals.members_of(decision),
+        **members,
+    )
+
+
+def identity_headers(answer: Answer) -> dict[str, str]:
+    """Who is calling, for the API behind the gate. Words that a header cannot hold are %-encoded."""
+    words = {
+        "X-Tollgate-Key-Id": [answer["key_id"]],
+        "X-Tollgate-Entitlement": [answer["entitlement"]],
+        "X-Tollgate-Owner": [answer["owner"]],
+        "X-Tollgate-Plan": [answer["plan"]],
+        "X-Tollgate-Scopes": answer["scopes"],
+        "X-Tollgate-Features": answer["features"],
+    }
+    said = {name: " ".join(quote(item, safe=PLAIN) for item in items if item) for name, items in words.items()}
+    return {name: value for name, value in said.items() if value}
+
+
+def limit_headers(answer: Answer) -> dict[str, str]:
+    """RateLimit and its kin, Retry-After when a window is full."""
+    full = tuple((answer["problem"] or {}).get("violated-policies", ()))
+    windows = tuple(Allowance(**item) for item in answer["limits"])
+    quota = Allowance(QUOTA, **answer["quota"]) if answer["quota"] else None
+    return headers_of(Count(admitted=not full, allowances=windows, refused=full, quota=quota))
+
+
+def _window(allowance: Allowance) -> dict[str, str | int]:
+    return {name: getattr(allowance, name) for name in Window.model_fields}
+
+
+def _quota(allowance: Allowance) -> dict[str, int]:
+    return {name: getattr(allowance, name) for name in QuotaLeft.model_fields}

@@ -1,0 +1,94 @@
+"""`/v1/authz` without its web framework: may the request pass that a proxy holds in its hands?
+
+Looked at are the key headers of the forwarded request and the query that the proxy's own configuration wrote, nothing else:
+whatever X-Forwarded-* says, it decides nothing.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+
+from app import refusals
+from app.decision import Headers, Outcome
+from app.doors.answers import answer_of, identity_headers, problem_of
+from app.doors.verify import Cost, Feature, Scopes
+from app.gate import Gate
+from app.ratelimit_headers import headers_of
+
+PATH = "/v1/authz"
+NGINX_KNOWS = (200, 401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the proxy is answered. A refusal has a problem document as its body."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    problem: dict[str, Any] | None = None
+
+
+class Route(BaseModel):
+    """What the proxy's configuration asks of the requests to one of its routes."""
+
+    cost: Cost = 1
+    scope: Scopes | None = None
+    feature: Feature | None = None
+    mode: Literal["nginx"] | None = None
+
+
+def authorize(gate: Gate, headers: Headers, *, query: str, request_id: str) -> Reply:
+    """Judge and count. `query` is the raw query string: cost, scope, feature, mode=nginx."""
+    try:
+        route = read_route(query)
+    except ValidationError as error:
+        wrong = Reply(422, problem=_invalid(gate, error, request_id=request_id))
+        return for_nginx(wrong) if "mode=nginx" in query.split("&") else wrong
+    reply = _judge(gate, headers, route=route, request_id=request_id)
+    return for_nginx(reply) if route.mode == "nginx" else reply
+
+
+@lru_cache(maxsize=256)
+def read_route(query: str) -> Route:
+    """Of a name that stands there twice the first counts: a client's query can only be appended. Raises ValidationError."""
+    return Route.model_validate(dict(reversed(parse_qsl(query, keep_blank_values=True))))
+
+
+def for_nginx(reply: Reply) -> Reply:
+    """auth_request understands 200, 401 and 403 only and drops bodies: the true answer travels in headers."""
+    if reply.problem is None:
+        return reply
+    told = {
+        "X-Tollgate-Status": str(reply.status),
+        "X-Tollgate-Code": reply.problem["code"],
+        "X-Tollgate-Problem": json.dumps(reply.problem),  # ASCII, one line
+    }
+    status = reply.status if reply.status in NGINX_KNOWS else 403
+    return Reply(status, {**reply.headers, **told}, reply.problem)
+
+
+def _judge(gate: Gate, headers: Headers, *, route: Route, request_id: str) -> Reply:
+    decision = gate.decide(headers, cost=route.cost, scope=route.scope, feature=route.feature)
+    limits = headers_of(decision.count) if decision.count else {}
+    if decision.outcome is Outcome.ALLOWED:
+        return Reply(200, limits | identity_headers(answer_of(decision, base=None)))
+    problem = problem_of(decision, base=gate.public_url, request_id=request_id, instance=PATH)
+    return Reply(problem["status"], limits | refusals.challenge(problem["code"], route.scope), problem)
+
+
+def _invalid(gate: Gate, error: ValidationError, *, request_id: str) -> dict[str, Any]:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    name = str(first["loc"][0])
+    return refusals.document(
+        "invalid_request",
+        base=gate.public_url,
+        detail=f"/{name}: {first['msg']}",
+        instance=PATH,
+        request_id=request_id,
+        param=name,
+        errors=[{"pointer": f"/{name}", "detail": first["msg"]}],
+    )

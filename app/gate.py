@@ -1,0 +1,186 @@
+"""The hot path: header -> Decision. Key parsed, looked up (cache, else one SELECT), judged, counted: nothing else."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.books import keystore
+from app.db import DatabaseDown
+from app.decision import (
+    DETAIL,
+    MALFORMED,
+    OF_VERDICT,
+    PAYING_HELPS,
+    UNKNOWN,
+    Decision,
+    Denied,
+    Headers,
+    Outcome,
+    Toll,
+    credentials,
+    key_text,
+    limit_detail,
+    missing,
+    outcome_of,
+)
+from app.key_cache import LAST_RESORT, Copy, KeyCache, Recently
+from app.metering import Terms, charge, look, terms_of
+from app.orders import order_url
+from app.tollgate import Tollgate
+from app.usage import UsageBatch
+from keystore.errors import CounterStoreDown
+from keystore.plans import Count, Plan
+from keystore.records import read_record
+from keystore.secret import ParsedKey, parse
+from keystore.verdict import KeyRecord, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """One per process. Thread-safe. `public_url` is where refusals point to, `usage` what somebody has to flush."""
+
+    def __init__(self, tollgate: Tollgate, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.public_url = tollgate.settings.public_url
+        self._tollgate = tollgate
+        self._prefix = tollgate.settings.key_prefix
+        self._cache = KeyCache(monotonic)
+        self._used = Recently(monotonic)
+        self.usage = UsageBatch(tollgate)
+
+    def decide(
+        self, headers: Headers, *, cost: int = 1, scope: str | None = None, feature: str | None = None
+    ) -> Decision:
+        """Judge and count one request on a gated endpoint."""
+        text = key_text(headers)
+        if isinstance(text, Decision):
+            return text
+        return self.decide_key(text, Toll(cost, scope, feature))
+
+    def decide_key(self, text: str, toll: Toll) -> Decision:
+        """The same for a key that was taken out of its request already."""
+        copy = self._cache.find(text)
+        try:
+            record = copy.record if copy else self._read(text)
+        except DatabaseDown:
+            copy = self._cache.find(text, within=LAST_RESORT)
+            if copy is None:
+                raise
+            record = copy.record
+        if isinstance(record, Decision):
+            return record
+        now = self._tollgate.clock()
+        plan = self._judge(record, toll, now)
+        if isinstance(plan, Decision):
+            self._cache.forget(text)
+            return self.decide_key(text, toll) if copy else plan  # no refusal on the word of a copy
+        terms = terms_of(record, plan, now)
+        count = self._count(terms, toll)
+        if copy is None:
+            self._announce(record, count)
+        elif self._cache.is_stale(copy, count):
+            return self._recount(text, copy, plan, count, toll, now)
+        return self._answer(record, plan, count, toll, now)
+
+    def _count(self, terms: Terms, toll: Toll) -> Count:
+        return (look if toll.peek else charge)(self._tollgate, terms, toll.cost)
+
+    def _recount(self, text: str, copy: Copy, sold: Plan, count: Count, toll: Toll, now: datetime) -> Decision:
+        """The count told that our copy is old: judge the new one. What was charged stays charged, on either plan's windows."""
+        try:
+            record = self._read(text)
+        except DatabaseDown:
+            if self._cache.is_outdated(copy, count):
+                raise
+            return self._answer(copy.record, sold, count, toll, now)
+        if isinstance(record, Decision):
+            return record
+        plan = self._judge(record, toll, now)
+        if isinstance(plan, Decision):
+            return plan
+        newer = terms_of(record, plan, now)
+        if not count.admitted or newer != terms_of(copy.record, sold, now):
+            count = self._count(newer, toll)
+        return self._answer(record, plan, count, toll, now)
+
+    def _answer(self, record: KeyRecord, plan: Plan, count: Count, toll: Toll, now: datetime) -> Decision:
+        self._note(record, toll, now, passed=count.admitted)
+        if count.admitted:
+            return Decision(Outcome.ALLOWED, record, plan, count)
+        return Decision(outcome_of(count), record, plan, count, detail=limit_detail(count, plan, now))
+
+    def _note(self, record: KeyRecord, toll: Toll, now: datetime, *, passed: bool) -> None:
+        """The first use is written at once, for it ends the time in which a repeated order shows the key; others in batches."""
+        if not toll.peek:
+            self.usage.note(record.key_id, now, cost=toll.cost, passed=passed)
+        first = passed and not record.used and not self._tollgate.db.is_resting
+        if first and self._used.is_first(record.key_id):
+            self._touch(record)
+
+    def identify(self, headers: Headers) -> KeyRecord:
+        """Who holds this key, paid or not: for order and renewal endpoints. Raises Denied for unknown and revoked keys."""
+        key = credentials(headers, prefix=self._prefix)
+        if isinstance(key, Decision):
+            raise Denied(key)
+        record = self._load(key)
+        if record is None:
+            raise Denied(UNKNOWN)
+        if judge(record, self._tollgate.clock()) is Verdict.EXPIRED or record.key_status == "revoked":
+            raise Denied(Decision(Outcome.REVOKED_KEY, record, detail=DETAIL[Outcome.REVOKED_KEY]))
+        return record
+
+    def _read(self, text: str) -> KeyRecord | Decision:
+        """The record behind a key, from the database; a refusal when there is none."""
+        key = parse(text, prefix=self._prefix)
+        return MALFORMED if key is None else self._load(key) or UNKNOWN
+
+    def _load(self, key: ParsedKey) -> KeyRecord | None:
+        """Read the key and compare MACs; a key on an old pepper moves to the current one."""
+        record = self._tollgate.db.ask(lambda connection: read_record(connection, key.key_id))
+        peppers = self._tollgate.peppers
+        if record is None or not peppers.matches(key.text, stored=record.mac, label=record.pepper):
+            return None
+        if record.pepper != peppers.current:
+            self._move_to_current_pepper(key, record)
+        if record.key_status == "active":
+            self._cache.put(key.text, record)
+        return record
+
+    def _judge(self, record: KeyRecord, toll: Toll, now: datetime) -> Plan | Decision:
+        """The plan whose limits are to be counted now, or a refusal."""
+        verdict = judge(record, now)
+        if verdict is not Verdict.VALID:
+            outcome = OF_VERDICT[verdict]
+            url = order_url(self._tollgate, record.reference) if outcome in PAYING_HELPS else None
+            return Decision(outcome, record, order_url=url, detail=DETAIL[outcome])
+        plan = self._tollgate.catalog.plans.get(record.plan)
+        if plan is None:  # dropped from the catalogue while somebody holds it: a mistake that must not open the gate
+            return Decision(
+                Outcome.SUSPENDED, record, detail=f"The plan {record.plan} is unknown here. Contact the operator."
+            )
+        lacking = missing(toll, record, plan)
+        return Decision(Outcome.INSUFFICIENT_SCOPE, record, plan, detail=lacking) if lacking else plan
+
+    def _announce(self, record: KeyRecord, count: Count) -> None:
+        """The counter store knows no version (new, or flushed): tell it, so that copies of this key can be confirmed."""
+        if count.version is None and not count.degraded:
+            with suppress(CounterStoreDown):
+                self._tollgate.counter.publish(record.entitlement, record.version)
+
+    def _touch(self, record: KeyRecord) -> None:
+        """Note the use now."""
+        try:
+            with self._tollgate.db.write() as session:
+                keystore(session, self._tollgate).touch([record.key_id], now=self._tollgate.clock())
+        except SQLAlchemyError:
+            log.warning("the use of %s was not noted", record.key_id, exc_info=True)
+
+    def _move_to_current_pepper(self, key: ParsedKey, record: KeyRecord) -> None:
+        peppers = self._tollgate.peppers
+        with self._tollgate.db.write() as session:
+            keystore(session, self._tollgate).repepper(record.key_id, peppers.mac(key.text), label=peppers.current)
+        log.info("key %s moved from pepper %s", record.key_id, record.pepper)

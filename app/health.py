@@ -1,0 +1,66 @@
+"""How well this installation is: can it serve, and what is piling up."""
+
+import logging
+from functools import cache
+from typing import NamedTuple
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.models import Order, Parcel, Receipt
+from app.tollgate import Tollgate
+from keystore.errors import CounterStoreDown
+from migrations.runner import heads
+
+log = logging.getLogger(__name__)
+
+
+class Sample(NamedTuple):
+    """One number to watch."""
+
+    name: str
+    value: int
+    meaning: str
+
+
+def readiness(tollgate: Tollgate) -> list[str]:
+    """Why requests cannot be served; empty when they can. Says nothing that a stranger should not read."""
+    return [*_database(tollgate), *_counter(tollgate)]
+
+
+def _database(tollgate: Tollgate) -> list[str]:
+    try:
+        with tollgate.db.engine.connect() as connection:
+            current = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except SQLAlchemyError as error:
+        log.warning("not ready: %s", error)
+        return ["the database does not answer, or was never migrated: tollgate db upgrade"]
+    return [] if [current] == _shipped() else ["the database is not migrated to this version: tollgate db upgrade"]
+
+
+def _counter(tollgate: Tollgate) -> list[str]:
+    try:
+        tollgate.counter.ping()
+    except CounterStoreDown:
+        return ["the counter store does not answer"]
+    return []
+
+
+@cache
+def _shipped() -> list[str]:
+    """The newest migrations do not change while a process runs."""
+    return heads()
+
+
+def backlog(tollgate: Tollgate) -> list[Sample]:
+    """What waits for the worker or for an operator."""
+    watched = {
+        "receipts_due": (Receipt.state == "due", "Notifications whose effect is not committed yet"),
+        "receipts_parked": (Receipt.state == "parked", "Notifications that match nothing, or failed too often"),
+        "parcels_due": (Parcel.state == "due", "Things still to be sent"),
+        "parcels_parked": (Parcel.state == "parked", "Things that could not be sent"),
+        "orders_attention": (Order.attention.is_not(None), "Orders an operator should look at"),
+    }
+    with tollgate.db.read() as session:
+        counts = {name: session.scalar(select(func.count()).where(which)) for name, (which, _) in watched.items()}
+    return [Sample(name, counts[name] or 0, meaning) for name, (_, meaning) in watched.items()]

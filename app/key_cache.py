@@ -1,0 +1,91 @@
+"""What one process remembers of the keys it just saw, and for how long it may.
+
+An entry serves one second on its own, and up to thirty where the counter store confirms its version at each use: thirty
+is also the bound when a process dies between committing a change and publishing it. Entries are found by the whole key, so a
+hit has already been compared; only a digest of it is kept. While the database is down an entry serves up to a minute.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keystore.plans import Count
+from keystore.verdict import KeyRecord
+
+FRESH_ALONE = 1.0
+FRESH_CONFIRMED = 30.0
+LAST_RESORT = 60.0  # while the database is down
+MOST_KEYS = 100_000
+TOUCH_SECONDS = 60.0
+
+_SALT = os.urandom(16)  # digests mean nothing outside this process
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A record, and when it was loaded."""
+
+    record: KeyRecord
+    loaded: float
+
+
+class KeyCache:
+    """Bounded; thread-safe."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._copies: dict[bytes, Copy] = {}  # by the digest of the key
+        self._lock = threading.Lock()
+
+    def find(self, text: str, *, within: float = FRESH_CONFIRMED) -> Copy | None:
+        """A copy of the last seconds, to be used only if the count that follows does not find it stale."""
+        copy = self._copies.get(_digest(text))
+        return copy if copy and self._monotonic() - copy.loaded < within else None
+
+    def put(self, text: str, record: KeyRecord) -> None:
+        """Remember it from now on. The oldest tenth makes room when there is none."""
+        digest = _digest(text)
+        with self._lock:
+            if len(self._copies) >= MOST_KEYS:
+                for oldest in list(self._copies)[: MOST_KEYS // 10]:
+                    del self._copies[oldest]
+            self._copies.pop(digest, None)
+            self._copies[digest] = Copy(record, self._monotonic())
+
+    def forget(self, text: str) -> None:
+        """Read it anew next time."""
+        with self._lock:
+            self._copies.pop(_digest(text), None)
+
+    def is_stale(self, copy: Copy, count: Count) -> bool:
+        """True when a newer version was published, or nobody can tell and the copy is not of this second."""
+        alone = count.version is None and self._monotonic() - copy.loaded >= FRESH_ALONE
+        return alone or self.is_outdated(copy, count)
+
+    def is_outdated(self, copy: Copy, count: Count) -> bool:
+        """True when a newer version was published: such a copy serves nobody, whatever else is down."""
+        return max(count.heard, count.version or 0) > copy.record.version
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=_SALT).digest()
+
+
+class Recently:
+    """Says once a minute for each id that it was seen: for `last_used_at`, which needs no more."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen: dict[str, float] = {}
+
+    def is_first(self, name: str) -> bool:
+        """True when `name` was not seen in the last minute."""
+        now = self._monotonic()
+        if now - self._seen.get(name, -TOUCH_SECONDS) < TOUCH_SECONDS:
+            return False
+        if len(self._seen) >= MOST_KEYS:
+            self._seen.clear()
+        self._seen[name] = now
+        return True

@@ -1,0 +1,78 @@
+"""Hand one letter to the mail server. A retry carries the same Message-ID, so mail programs show it once."""
+
+import smtplib
+import ssl
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from urllib.parse import unquote, urlsplit
+
+from app.config.post import wants_starttls
+from app.mail.render import Letter
+from app.outbox import Undeliverable
+
+SECONDS = 15.0  # for each answer of the server
+PORTS = {"smtp": 25, "smtps": 465}
+
+
+def compose(letter: Letter, *, sender: str, to: str, message: str, now: datetime) -> EmailMessage:
+    """The letter with its envelope. Raises Undeliverable when `to` is no address."""
+    mail = EmailMessage()
+    try:
+        mail["To"] = Address(addr_spec=to)
+    except (ValueError, IndexError) as error:
+        raise Undeliverable(f"no usable address: {error}") from None
+    mail["From"] = sender
+    mail["Subject"] = letter.subject
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = f"<{message}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
+    mail.set_content(letter.text)
+    mail.add_alternative(letter.html, subtype="html")
+    return mail
+
+
+def send(url: str, mail: EmailMessage) -> None:
+    """Raises Undeliverable when the server says never; OSError or SMTPException when it may work later."""
+    try:
+        with _connect(url) as server:
+            server.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, said = next(iter(refused.recipients.values()))
+        if code >= 500:
+            raise Undeliverable(f"the address was refused: {code} {said!r}") from None
+        raise
+    except smtplib.SMTPNotSupportedError as error:
+        raise Undeliverable(f"the mail server cannot do it: {error}") from None
+    except smtplib.SMTPDataError as error:
+        if error.smtp_code >= 500:
+            raise Undeliverable(f"the letter was refused: {error.smtp_code} {error.smtp_error!r}") from None
+        raise
+
+
+def greet(url: str) -> None:
+    """Whether the server takes us, without sending anything. Raises OSError, SMTPException."""
+    with _connect(url) as server:
+        server.noop()
+
+
+def _connect(url: str) -> smtplib.SMTP:
+    """A session with the server of SMTP_URL, encrypted and signed in as it says."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    trusted = ssl.create_default_context()
+    server: smtplib.SMTP = (
+        smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=trusted)
+        if parts.scheme == "smtps"
+        else smtplib.SMTP(host, port, timeout=SECONDS)
+    )
+    try:
+        if parts.scheme == "smtp" and wants_starttls(parts):
+            server.starttls(context=trusted)
+        if parts.username and parts.password:
+            server.login(unquote(parts.username), unquote(parts.password))
+    except BaseException:
+        server.close()
+        raise
+    return server

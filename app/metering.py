@@ -1,0 +1,58 @@
+"""What a request is charged to: the windows of its plan and, where there is one, the quota of its paid period.
+
+The counter does both in one call. Only when its block of the quota is used up is SQL asked for another: once in a thousandth
+of the quota.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.ratelimit_headers import limits_of
+from app.tollgate import Tollgate
+from keystore.limits import Block
+from keystore.periods import Budget, budget_of
+from keystore.plans import Count, Plan, Rate, rates_of
+from keystore.quota import read_reserved, reserve
+from keystore.verdict import KeyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The limits of an entitlement at one moment."""
+
+    entitlement: str
+    rates: tuple[Rate, ...]
+    budget: Budget | None
+
+
+def terms_of(record: KeyRecord, plan: Plan, now: datetime) -> Terms:
+    """What holds for this key now."""
+    return Terms(record.entitlement, rates_of(plan, record.limits), budget_of(plan, record, now))
+
+
+def charge(tollgate: Tollgate, terms: Terms, cost: int) -> Count:
+    """Count one request. Others may take what was just reserved, so it may need several turns; each takes from what is left."""
+    counter, budget = tollgate.counter, terms.budget
+    count = counter.count(terms.entitlement, terms.rates, cost=cost, budget=budget)
+    while budget is not None and count.short:
+        block = _reserve(tollgate, terms.entitlement, budget, count.short)
+        count = counter.count(terms.entitlement, terms.rates, cost=cost, budget=budget, block=block)
+    return count
+
+
+def look(tollgate: Tollgate, terms: Terms, cost: int = 1) -> Count:
+    """The same without charging: `admitted` says whether it would pass."""
+    counter, budget = tollgate.counter, terms.budget
+    count = counter.peek(terms.entitlement, terms.rates, budget=budget)
+    if budget is not None and count.quota is None:
+        with tollgate.db.read() as session:
+            known = read_reserved(session, terms.entitlement, budget)
+        count = counter.peek(terms.entitlement, terms.rates, budget=budget, block=known)
+    full = tuple(allowance.name for allowance in limits_of(count) if allowance.remaining < cost)
+    return replace(count, admitted=not full, refused=full, short=0)
+
+
+def _reserve(tollgate: Tollgate, entitlement: str, budget: Budget, short: int) -> Block:
+    """Committed before it is spent: what is lost on the way is lost, not spent twice."""
+    with tollgate.db.write() as session:
+        return reserve(session, entitlement, budget, short=short)

@@ -1,0 +1,124 @@
+"""Leased parcels: what has to be sent after a commit. At least once, with back-off; given up loudly, never silently."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import failpoints
+from app.models import Parcel
+from app.tollgate import Tollgate
+from keystore.ids import new_id
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1800, *(7200,) * 5))  # then the tenth attempt was the last
+
+Carriers = Mapping[str, Callable[[Tollgate, Mapping[str, Any]], None]]  # parcel kind -> who takes it there
+
+
+class Undeliverable(Exception):
+    """Trying again will not help: the parcel is parked at once."""
+
+
+class Later(Exception):
+    """Not delivered, and this kind has pauses of its own; after the last of them the parcel is parked."""
+
+    def __init__(self, reason: str, pauses: tuple[timedelta, ...]) -> None:
+        super().__init__(reason)
+        self.pauses = pauses
+
+
+class NotNow(Exception):
+    """Not even tried: `due_at` is a better moment. Does not count as an attempt."""
+
+    def __init__(self, due_at: datetime) -> None:
+        super().__init__(due_at.isoformat())
+        self.due_at = due_at
+
+
+def add(
+    session: Session, kind: str, dedupe: str, payload: dict[str, Any], *, now: datetime, due_at: datetime | None = None
+) -> None:
+    """Put a parcel into the caller's transaction, unless one with the same dedupe key was ever there."""
+    if session.scalar(select(Parcel.id).where(Parcel.dedupe == dedupe)) is None:
+        session.add(
+            Parcel(id=new_id("par"), dedupe=dedupe, kind=kind, payload=payload, due_at=due_at or now, created_at=now)
+        )
+
+
+def run_due(tollgate: Tollgate, carriers: Carriers, *, limit: int = 20) -> int:
+    """Send what is due; how many were tried."""
+    return sum(send(tollgate, carriers, parcel_id) for parcel_id in find_due(tollgate, limit=limit))
+
+
+def find_due(tollgate: Tollgate, *, limit: int) -> list[str]:
+    """Ids of parcels that wait to be sent now, oldest first."""
+    now = tollgate.clock()
+    with tollgate.db.read() as session:
+        return list(
+            session.scalars(
+                select(Parcel.id)
+                .where(Parcel.state == "due", Parcel.due_at <= now)
+                .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
+                .order_by(Parcel.due_at)
+                .limit(limit)
+            )
+        )
+
+
+def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
+    """Lease one, hand it over, write down how it went. False when somebody else has it."""
+    now, token = tollgate.clock(), new_id("lea")
+    with tollgate.db.write() as session:
+        parcel = session.scalar(
+            update(Parcel)
+            .where(Parcel.id == parcel_id, Parcel.state == "due")
+            .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
+            .values(lease=token, lease_until=now + LEASE, attempts=Parcel.attempts + 1)
+            .returning(Parcel)
+        )
+    if parcel is None:
+        return False
+    outcome = _hand_over(tollgate, carriers, parcel)
+    failpoints.reach("parcel_after_send")
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Parcel)
+            .where(Parcel.id == parcel_id, Parcel.lease == token)
+            .values(lease=None, lease_until=None, **outcome)
+        )
+    return True
+
+
+def _hand_over(tollgate: Tollgate, carriers: Carriers, parcel: Parcel) -> dict[str, Any]:
+    """The columns that say how it went."""
+    if parcel.kind not in carriers:
+        return {"state": "parked", "error": "no carrier takes this kind"}
+    try:
+        carriers[parcel.kind](tollgate, parcel.payload)
+    except NotNow as wait:
+        return {"due_at": wait.due_at, "attempts": parcel.attempts - 1}
+    except Undeliverable as error:
+        log.error("parcel %s (%s) is parked: %s", parcel.id, parcel.kind, error)  # noqa: TRY400 (no stack trace needed)
+        return {"state": "parked", "error": str(error)}
+    except Later as error:
+        return _again(parcel, error, error.pauses, now=tollgate.clock())
+    except Exception as error:  # noqa: BLE001 (whatever a carrier meets, the parcel must not be lost)
+        return _again(parcel, error, BACKOFF, now=tollgate.clock())
+    return {"state": "sent", "sent_at": tollgate.clock(), "error": None}
+
+
+def _again(parcel: Parcel, error: Exception, pauses: tuple[timedelta, ...], *, now: datetime) -> dict[str, Any]:
+    """Due again after the next pause and a little more, so that what failed together does not come back together."""
+    parked = parcel.attempts > len(pauses)
+    log.log(logging.ERROR if parked else logging.WARNING, "parcel %s (%s): %s", parcel.id, parcel.kind, error)
+    said = str(error) if isinstance(error, Later) else f"{type(error).__name__}: {error}"
+    if parked:
+        return {"state": "parked", "error": said}
+    return {"due_at": now + pauses[parcel.attempts - 1] * random.uniform(1, 1.2), "error": said}

@@ -1,0 +1,165 @@
+"""The inbox: notifications we hold until their effect is committed. Leases carry a fencing token.
+
+Duplicates are known by the unique (provider, event id), caught on the receipt's own flush and nowhere else.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.models import Checkout, Receipt
+from app.tollgate import Tollgate
+from keystore.ids import new_id
+from providers.events import Hint, Notification
+
+LEASE = timedelta(seconds=60)
+BACKOFF = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60, 300, 900, 3600))
+MOST_ATTEMPTS = 20  # after that it is parked, where operators see it
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A receipt that is ours to work on until the lease runs out; `token` fences off whoever had it before."""
+
+    id: str
+    provider: str
+    hint: Hint
+    token: str
+    attempts: int
+
+
+def store(tollgate: Tollgate, provider: str, hint: Hint, note: Notification) -> tuple[str, str]:
+    """Commit proof that we hold it. Gives (receipt id, state before): "new", or the state of the one we had."""
+    receipt = Receipt(
+        id=new_id("rcp"),
+        provider=provider,
+        event_id=hint.event_id,
+        kind=hint.kind,
+        reference=hint.reference,
+        agreement=hint.agreement,
+        hint=asdict(hint),
+        body=note.body.decode("utf-8", "replace"),
+        due_at=note.received_at,
+        received_at=note.received_at,
+    )
+    try:
+        with tollgate.db.write() as session:
+            session.add(receipt)
+            session.flush()
+    except IntegrityError:
+        return _redelivered(tollgate, provider, hint.event_id)
+    return receipt.id, "new"
+
+
+def is_known(tollgate: Tollgate, provider: str, event_id: str) -> bool:
+    """Whether we hold a receipt for it, whatever its state."""
+    with tollgate.db.read() as session:
+        query = select(Receipt.id).where(Receipt.provider == provider, Receipt.event_id == event_id)
+        return session.scalar(query) is not None
+
+
+def _redelivered(tollgate: Tollgate, provider: str, event_id: str) -> tuple[str, str]:
+    """A known event makes its receipt due again unless it is done with."""
+    with tollgate.db.write() as session:
+        known = session.scalars(
+            select(Receipt).where(Receipt.provider == provider, Receipt.event_id == event_id).with_for_update()
+        ).one()
+        before = known.state
+        if before == "parked":
+            known.state, known.attempts = "due", 0
+        if before in ("due", "parked"):
+            known.due_at = tollgate.clock()
+        return known.id, before
+
+
+def lease(tollgate: Tollgate, receipt_id: str) -> Leased | None:
+    """Take it to work on; None when it is not due or somebody else has it."""
+    now = tollgate.clock()
+    token = new_id("lea")
+    with tollgate.db.write() as session:
+        receipt = session.scalar(
+            update(Receipt)
+            .where(Receipt.id == receipt_id, Receipt.state == "due")
+            .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
+            .values(lease=token, lease_until=now + LEASE, attempts=Receipt.attempts + 1)
+            .returning(Receipt)
+        )
+        if receipt is None:
+            return None
+        return Leased(receipt.id, receipt.provider, Hint(**receipt.hint), token, receipt.attempts)
+
+
+def find_due(tollgate: Tollgate, *, limit: int) -> list[str]:
+    """Ids of receipts that wait for work now, oldest first."""
+    now = tollgate.clock()
+    with tollgate.db.read() as session:
+        return list(
+            session.scalars(
+                select(Receipt.id)
+                .where(Receipt.state == "due", Receipt.due_at <= now)
+                .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
+                .order_by(Receipt.due_at)
+                .limit(limit)
+            )
+        )
+
+
+def mark_applied(session: Session, leased: Leased, checkout_id: str, *, now: datetime) -> None:
+    """Part of the money's own transaction: the receipt is done with exactly when its effect is."""
+    session.execute(
+        update(Receipt)
+        .where(Receipt.id == leased.id, Receipt.lease == leased.token)
+        .values(state="applied", applied_at=now, checkout_id=checkout_id, lease=None, lease_until=None, error=None)
+    )
+
+
+def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
+    """Authentic but not for us (another account, the other mode): kept, never worked on again."""
+    _end_lease(tollgate, leased, state="ignored", error=why)
+
+
+def park(tollgate: Tollgate, leased: Leased) -> None:
+    """No checkout of ours matches. Unless one appeared meanwhile, which ends the lease: see `release`."""
+    with tollgate.db.write() as session:
+        named = Checkout.reference == (leased.hint.reference or "")  # None would match every checkout that never opened
+        matches = exists().where(Checkout.provider == leased.provider, named)
+        session.execute(
+            update(Receipt)
+            .where(Receipt.id == leased.id, Receipt.lease == leased.token, ~matches)
+            .values(state="parked", lease=None, lease_until=None, error="no checkout of ours matches")
+        )
+
+
+def postpone(tollgate: Tollgate, leased: Leased, why: str) -> None:
+    """It could not be worked on now: due again later, with back-off; parked visibly after the last attempt."""
+    if leased.attempts >= MOST_ATTEMPTS:
+        _end_lease(tollgate, leased, state="parked", error=why)
+        return
+    pause = BACKOFF[min(leased.attempts, len(BACKOFF)) - 1]
+    _end_lease(tollgate, leased, state="due", error=why, due_at=tollgate.clock() + pause)
+
+
+def _end_lease(tollgate: Tollgate, leased: Leased, **values: object) -> None:
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Receipt)
+            .where(Receipt.id == leased.id, Receipt.lease == leased.token)
+            .values(lease=None, lease_until=None, **values)
+        )
+
+
+def release(tollgate: Tollgate, provider: str, reference: str) -> None:
+    """A checkout's reference was just committed: what came before it is due now.
+
+    A transaction of its own, after that commit: whoever parks a receipt either sees the reference or is seen here. Taking
+    the lease away makes a parking that is under way at this moment miss its row.
+    """
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Receipt)
+            .where(Receipt.provider == provider, Receipt.reference == reference, Receipt.state.in_(("parked", "due")))
+            .values(state="due", due_at=tollgate.clock(), lease=None, lease_until=None)
+        )

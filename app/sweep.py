@@ -1,0 +1,92 @@
+"""Ask the providers again about what may have changed without our hearing of it: a lost webhook costs minutes, not a sale."""
+
+import json
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import receipts, sync
+from app.models import Checkout, Order
+from app.tollgate import Tollgate
+from keystore.models import Entitlement
+from providers.base import Provider, ProviderError, RemembersEvents
+from providers.events import Notification
+
+log = logging.getLogger(__name__)
+
+MOST_CALLS = 20  # a sweep, whatever is open
+YOUNG = timedelta(hours=1)
+MONITORED = timedelta(days=8)  # BTCPay watches for a day, delayed cards settle within a week
+REMEMBERED = timedelta(days=3)  # how far back undelivered notifications are looked for
+ABANDONED = timedelta(hours=24)  # a checkout that never reached its provider
+
+
+def sweep(tollgate: Tollgate) -> int:
+    """Bring up to `MOST_CALLS` checkouts up to date, those asked longest ago first. Gives how many were asked about."""
+    now = tollgate.clock()
+    _give_up_unopened(tollgate, now)
+    calls = sum(_fetch_missed(tollgate, provider, now) for provider in tollgate.providers.values())
+    due = _due(tollgate, now, most=MOST_CALLS - calls)
+    for checkout_id in due:
+        try:
+            sync.checkout(tollgate, checkout_id)
+        except ProviderError as error:
+            log.warning("sweep: %s: %s", checkout_id, error)
+    return len(due)
+
+
+def _fetch_missed(tollgate: Tollgate, provider: Provider, now: datetime) -> int:
+    """Notifications that the provider could not deliver become receipts like any other. Gives how many calls it took."""
+    if not isinstance(provider, RemembersEvents):
+        return 0
+    try:
+        for hint in provider.missed(now - REMEMBERED):
+            if not receipts.is_known(tollgate, provider.name, hint.event_id):  # what is parked stays parked
+                body = json.dumps({"id": hint.event_id, "type": hint.kind, "found_by": "sweep"}).encode()
+                receipts.store(tollgate, provider.name, hint, Notification(body, {}, now))
+    except (ProviderError, SQLAlchemyError) as error:
+        log.warning("sweep: events of %s: %s", provider.name, error)
+    return 1
+
+
+def _due(tollgate: Tollgate, now: datetime, *, most: int) -> list[str]:
+    every = timedelta(seconds=tollgate.settings.sweep_seconds)
+    waiting = Checkout.state.in_(("open", "processing"))
+    # After its end an invoice may still be paid late or marked by hand, and a session's last webhook may have been lost.
+    over = and_(Checkout.state.in_(("expired", "failed")), Checkout.created_at > now - MONITORED)
+    renewing = and_(Checkout.agreement.is_not(None), Checkout.state == "paid", Checkout.agreement_state != "canceled")
+    ending = Entitlement.ends_at.between(now - MONITORED, now + YOUNG)  # its renewal may have come without our hearing
+    query = (
+        select(Checkout.id)
+        .join(Order, Order.id == Checkout.order_id)
+        .join(Entitlement, Entitlement.id == Order.entitlement_id)
+        .where(Checkout.reference.is_not(None), Checkout.provider.in_(list(tollgate.providers)))
+        .where(
+            or_(
+                and_(waiting, Checkout.created_at > now - YOUNG, _asked_before(now - every / 2)),
+                and_(waiting, _asked_before(now - 6 * every)),
+                and_(over, _asked_before(now - 12 * every)),
+                and_(renewing, _asked_before(now - timedelta(hours=12))),
+                and_(renewing, ending, _asked_before(now - 6 * every)),
+            )
+        )
+        .order_by(func.coalesce(Checkout.asked_at, Checkout.created_at))
+        .limit(most)
+    )
+    with tollgate.db.read() as session:
+        return list(session.scalars(query))
+
+
+def _asked_before(moment: datetime) -> ColumnElement[bool]:
+    return or_(Checkout.asked_at.is_(None), Checkout.asked_at <= moment)
+
+
+def _give_up_unopened(tollgate: Tollgate, now: datetime) -> None:
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Checkout)
+            .where(Checkout.state == "opening", Checkout.reference.is_(None), Checkout.created_at < now - ABANDONED)
+            .values(state="expired")
+        )

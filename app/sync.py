@@ -1,0 +1,86 @@
+"""Bring one checkout up to date: ticket, snapshot, one transaction. Every trigger ends here."""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from app import failpoints, fulfil
+from app.freshness import publish
+from app.models import Checkout
+from app.patience import ImpatientError
+from app.receipts import Leased
+from app.tollgate import Tollgate
+from providers.base import Provider, ProviderError, ShowsRefund, Unavailable
+from providers.events import Snapshot
+
+log = logging.getLogger(__name__)
+
+NUDGE_PAUSE = timedelta(seconds=2)
+NUDGE_SECONDS = 2.0  # the page loads itself again anyway
+
+
+def checkout(tollgate: Tollgate, checkout_id: str, *, leased: Leased | None = None) -> None:
+    """Ask the provider and apply its answer. Raises ProviderError, and then nothing has changed but the ticket."""
+    provider_name, reference, ticket = _take_ticket(tollgate, checkout_id)
+    provider = tollgate.providers.get(provider_name)
+    if provider is None or reference is None:
+        raise Unavailable(f"{provider_name} is not configured, or has not answered yet")
+    failpoints.reach("before_snapshot")
+    snapshot = _with_hinted_refund(provider, provider.snapshot(reference), leased)
+    failpoints.reach("after_snapshot")
+    now = tollgate.clock()
+    with tollgate.db.write() as session:
+        changed = fulfil.apply(session, tollgate, checkout_id, snapshot, ticket=ticket, leased=leased, now=now)
+        failpoints.reach("before_commit")
+    failpoints.reach("after_commit")
+    publish(tollgate, changed)
+
+
+def _with_hinted_refund(provider: Provider, snapshot: Snapshot, leased: Leased | None) -> Snapshot:
+    """BTCPay's invoices do not show what went back: the refund is asked for that the notification named."""
+    if leased is None or leased.hint.refund is None or not isinstance(provider, ShowsRefund):
+        return snapshot
+    return replace(snapshot, refunds=(*snapshot.refunds, provider.show_refund(snapshot.reference, leased.hint.refund)))
+
+
+def _take_ticket(tollgate: Tollgate, checkout_id: str) -> tuple[str, str | None, int]:
+    """A later ticket means a later question, so an older answer can be told from a newer one whatever the clocks say."""
+    with tollgate.db.write() as session:
+        row = session.execute(
+            update(Checkout)
+            .where(Checkout.id == checkout_id)
+            .values(ticket=Checkout.ticket + 1, asked_at=tollgate.clock())
+            .returning(Checkout.provider, Checkout.reference, Checkout.ticket)
+        ).one()
+        return row.provider, row.reference, row.ticket
+
+
+def nudge(tollgate: Tollgate, order_id: str) -> None:
+    """The buyer is looking: ask about this order's open checkouts unless somebody just did. Never raises provider errors."""
+    for checkout_id, rail in _stale(tollgate, order_id):
+        try:
+            tollgate.patience.run(rail, checkout, tollgate, checkout_id, seconds=NUDGE_SECONDS)
+        except ImpatientError:
+            log.info("not waiting for %s about %s", rail, checkout_id)
+        except ProviderError as error:
+            log.warning("could not ask about %s: %s", checkout_id, error)
+
+
+def _stale(tollgate: Tollgate, order_id: str) -> list[tuple[str, str]]:
+    """Unpaid checkouts of the order, claimed so that a page that refreshes itself asks at most every two seconds."""
+    now = tollgate.clock()
+    waiting = (
+        select(Checkout.id)
+        .where(
+            Checkout.order_id == order_id, Checkout.reference.is_not(None), Checkout.state.in_(("open", "processing"))
+        )
+        .where(Checkout.asked_at.is_(None) | (Checkout.asked_at < now - NUDGE_PAUSE))
+    )
+    with tollgate.db.read() as session:
+        if not session.scalars(waiting).first():
+            return []
+    with tollgate.db.write() as session:
+        claimed = update(Checkout).where(Checkout.id.in_(waiting)).values(asked_at=now)
+        return [(row.id, row.provider) for row in session.execute(claimed.returning(Checkout.id, Checkout.provider))]

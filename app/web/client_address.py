@@ -1,0 +1,34 @@
+"""Who is calling: the peer, or what a proxy that we trust says about it. PURE."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+
+
+def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterable[str]) -> str:
+    """The nearest address that is not one of our proxies. `X-Forwarded-For` from anybody else is ignored."""
+    networks = [ip_network(name, strict=False) for name in trusted]
+    here = _parse(peer or "")
+    if here is None:
+        return "unknown"
+    for hop in reversed((forwarded_for or "").split(",")):
+        before = _parse(hop)
+        if before is None or not any(here in network for network in networks):
+            break
+        here = before
+    return str(here)
+
+
+def bucket(address: str) -> str:
+    """What to count by: an IPv6 holder owns a whole /64."""
+    parsed = _parse(address)
+    return str(IPv6Network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,0 +1,41 @@
+"""/v1/keys/verify: for services that let Tollgate judge keys and do the rest themselves, behind SERVICE_TOKENS."""
+
+from flask import Response, g, jsonify, request
+from flask_openapi import APIBlueprint, Tag
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from app.doors.answers import VerifyOut
+from app.doors.verify import Question, refusal_of_service, verify
+from app.logs import request_id
+from app.web.answers import SERVICE, problems
+from app.web.parts import gate_of_app, tollgate
+
+api = APIBlueprint(
+    "verify",
+    __name__,
+    url_prefix="/v1",
+    abp_tags=[Tag(name="Gateways")],
+    abp_security=SERVICE,
+    abp_responses=problems(401, 403),
+)
+
+
+@api.before_request
+def admit_service() -> None:
+    """Before the body is looked at."""
+    refusal = refusal_of_service(request.headers.get("Authorization"), tollgate().settings.service_tokens)
+    if refusal == "unauthorized":
+        raise Unauthorized(
+            "Send a service token as Authorization: Bearer.",
+            www_authenticate=WWWAuthenticate("bearer", {"realm": "service"}),
+        )
+    if refusal:
+        raise Forbidden("The service token is wrong, or SERVICE_TOKENS is not set.")
+
+
+@api.post("/keys/verify", operation_id="verify_key", responses={200: VerifyOut})
+def verify_key(body: Question) -> Response:
+    """May this key do that now? Counts like the request it stands for"""
+    g.decision = verify(gate_of_app(), body, request_id=request_id())
+    return jsonify(g.decision)

@@ -1,0 +1,293 @@
+"""The command line: sentences and exit codes, never a traceback, never a secret."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import responses
+from click.testing import CliRunner
+from test_config_settings import CARDS, PEPPER
+
+from app.cli import COMMANDS, main
+from app.db import Database
+from app.models import Receipt
+from keystore.secret import parse
+from migrations import runner
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def environ(monkeypatch, tmp_path):
+    """Settings for a card shop with a migrated database; gives what can still be changed."""
+    given = {
+        **{name.upper(): value for name, value in CARDS.items()},
+        "PRICE_ID_PRO": "price_pro",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'tollgate.db'}",
+    }
+    monkeypatch.setattr("os.environ", given)
+    monkeypatch.chdir(tmp_path)
+    runner.upgrade(given["DATABASE_URL"])
+    return given
+
+
+@pytest.fixture
+def run(environ):
+    return lambda *words, **more: CliRunner().invoke(main, words, catch_exceptions=False, **more)
+
+
+@pytest.fixture
+def receipt(environ):
+    """Store one in a state, due at a time; gives its id."""
+
+    def _receipt(state, due_at=NOW):
+        database = Database(environ["DATABASE_URL"])
+        with database.write() as session:
+            session.add(
+                Receipt(id="rcp_1", provider="stripe", event_id="evt_1", kind="invoice.paid", hint={"event_id": "evt_1", "kind": "invoice.paid"}, body="{}", state=state, due_at=due_at, received_at=due_at)
+            )  # fmt: skip
+        database.engine.dispose()
+        return "rcp_1"
+
+    return _receipt
+
+
+@pytest.fixture
+def stripe():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(
+            "https://api.stripe.com/v1/balance",
+            json={"object": "balance", "livemode": False, "available": [], "pending": []},
+        )
+        yield mock
+
+
+def price(**changes):
+    return {"id": "price_pro", "object": "price", "active": True, "livemode": False, "currency": "usd", "unit_amount": 1200, "billing_scheme": "per_unit", "type": "recurring", "recurring": {"interval": "month", "interval_count": 1}, **changes}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run, name):
+    assert run(name, "--help").exit_code == 0
+
+
+def test_the_help_of_all_lists_them(run):
+    assert [name for name in COMMANDS if name not in run("--help").output] == []
+
+
+@pytest.mark.parametrize("words", [("config", "show"), ("keys", "list"), ("worker",), ("serve",), ("plans", "list")])
+def test_wrong_settings_end_every_command_with_the_list_and_two(run, environ, words):
+    environ |= {"SECRET_KEY": "", "PORT": "no"}
+
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert "SECRET_KEY is not set" in result.output
+    assert "PORT is not usable" in result.output
+
+
+def test_a_wrong_catalogue_ends_with_its_lines_and_two(run, environ, tmp_path):
+    (tmp_path / "catalog.toml").write_text("typo = 1\n")
+
+    result = run("plans", "list")
+
+    assert (result.exit_code, "catalog.toml:1: typo" in result.output) == (2, True)
+
+
+def test_a_database_never_migrated_says_what_to_run(run, environ):
+    runner.downgrade(environ["DATABASE_URL"], "base")
+
+    result = run("keys", "list")
+
+    assert (result.exit_code, "tollgate db upgrade" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("keys", "revoke", "key_x"),
+        ("keys", "create", "nope"),
+        ("orders", "show", "ord_x"),
+        ("receipts", "replay", "rcp_x"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_a_sentence_and_one(run, words):
+    result = run(*words)
+
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+
+
+def test_a_created_key_is_printed_alone_on_stdout(run):
+    result = run("keys", "create", "pro", "--email", "a@shop.dev", "--days", "30")
+
+    assert parse(result.stdout.strip())
+
+
+def test_listed_keys_show_no_secret(run):
+    key = run("keys", "create", "pro").stdout.strip()
+
+    listed = run("keys", "list").output
+
+    assert key[:20].removeprefix("tg_test_") in listed
+    assert key not in listed
+
+
+def test_a_rotated_key_gives_a_new_one(run):
+    key = parse(run("keys", "create", "pro").stdout.strip())
+
+    result = run("keys", "rotate", key.key_id, "--grace", "60")
+
+    assert parse(result.stdout.strip()).key_id != key.key_id
+    assert f"{key.key_id} works until" in result.stderr
+
+
+def test_a_revoked_key_is_listed_as_revoked(run):
+    key = parse(run("keys", "create", "pro").stdout.strip())
+    run("keys", "revoke", key.key_id)
+
+    assert key.key_id in run("keys", "list", "--status", "revoked").output
+
+
+def test_settings_are_shown_without_secrets(run, environ):
+    shown = run("config", "show").output
+
+    assert "SECRET_KEY=(set)" in shown
+    assert [value for value in (environ["SECRET_KEY"], PEPPER, environ["STRIPE_SECRET_KEY"]) if value in shown] == []
+
+
+def test_the_database_can_be_named_on_the_command_line(run, tmp_path):
+    result = run("db", "upgrade", "--url", f"sqlite:///{tmp_path}/other.db")
+
+    assert result.output == f"The database is at revision {runner.heads()[0]}.\n"
+
+
+def test_migrations_run_without_any_other_setting(run, environ, tmp_path):
+    environ.clear()
+
+    assert run("db", "upgrade").exit_code == 0
+    assert (tmp_path / "var" / "tollgate.db").exists()
+
+
+def test_the_check_of_migrations_needs_no_database(run, environ):
+    environ.clear()
+
+    assert run("db", "check").exit_code == 0
+
+
+def test_a_database_behind_is_shown_as_such(run, environ):
+    runner.downgrade(environ["DATABASE_URL"], "base")
+
+    assert run("db", "current").exit_code == 1
+
+
+def test_a_downgrade_asks_first(run, environ):
+    assert run("db", "downgrade", "base", input="n\n").exit_code == 1
+    assert run("db", "current").exit_code == 0
+
+
+def test_a_downgrade_once_confirmed_goes_down(run):
+    assert run("db", "downgrade", "base", "--yes").output == "The database is at revision base.\n"
+
+
+def test_parked_receipts_are_listed_and_replayed(run, receipt):
+    receipt("parked")
+
+    assert "rcp_1" in run("receipts", "list", "--state", "parked").output
+    assert run("webhooks", "replay", "rcp_1").output == "rcp_1: parked\n"
+
+
+def test_replay_wants_one_receipt_or_all_that_are_parked(run):
+    assert run("receipts", "replay").exit_code == 2
+
+
+def test_orders_are_listed_even_when_there_are_none(run):
+    assert run("orders", "list").output.startswith("ORDER")
+    assert run("orders", "attention").output == ""
+
+
+def test_a_price_that_agrees_passes_the_check(run, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+
+    result = run("plans", "check")
+
+    assert (result.exit_code, "12.00 USD every 1 month" in result.output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"active": False}, "is not active"),
+        ({"livemode": True}, "is a live price"),
+        ({"unit_amount": None}, "has no fixed amount"),
+        ({"unit_amount": 1300}, "costs 13.00 USD, the catalogue says 12.00 USD"),
+        ({"currency": "eur"}, "costs 12.00 EUR"),
+        ({"type": "one_time", "recurring": None}, "is one-time, the catalogue says subscription"),
+    ],
+)
+def test_a_price_that_differs_fails_the_check_and_says_how(run, stripe, tmp_path, changes, said):
+    (tmp_path / "catalog.toml").write_text(
+        '[plans.pro.stripe]\nprice = "price_pro"\nmode = "subscription"\namount = "12.00"\ncurrency = "USD"\n'
+    )
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price(**changes))
+
+    result = run("plans", "check")
+
+    assert (result.exit_code, said in result.output) == (1, True)
+
+
+def test_a_price_that_does_not_exist_fails_the_check(run, stripe):
+    error = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such price"}}
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=error, status=404)
+
+    result = run("plans", "check")
+
+    assert (result.exit_code, "no such price" in result.output) == (1, True)
+
+
+def test_a_healthy_installation_passes_the_doctor(run, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+
+    result = run("doctor")
+
+    assert (result.exit_code, "✗" in result.output) == (0, False), result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"SECRET_KEY": ""}, "✗ SECRET_KEY: is not set"),
+        ({"CATALOG": "/nowhere.toml"}, "✗ nowhere.toml:"),
+        ({"DATABASE_URL": "sqlite:////nowhere/at/all.db"}, "✗ stores: the database"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "✗ stores: the counter store"),
+    ],
+)
+def test_the_doctor_names_what_is_wrong_and_the_cure(run, environ, stripe, change, said):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ |= change
+
+    result = run("doctor")
+
+    assert (result.exit_code, said in result.output, "fix:" in result.output) == (1, True, True), result.output
+
+
+def test_the_doctor_notices_that_no_worker_is_alive(run, receipt, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    receipt("due", due_at=NOW - timedelta(hours=1))
+
+    assert "✗ worker: work has been due for 1:0" in run("doctor").output
+
+
+def test_the_doctor_tells_the_addresses_for_webhooks(run, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+
+    assert "https://pay.shop.dev/v1/webhooks/stripe" in run("doctor").output
+
+
+def test_the_command_line_loads_without_the_web(monkeypatch):
+    import subprocess
+
+    program = (
+        "import sys, app.cli; app.cli.main(['db', '--help'], standalone_mode=False); sys.exit('flask' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0

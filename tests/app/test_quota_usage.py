@@ -1,0 +1,130 @@
+"""Usage per key and day: gathered in memory, written in batches, late but not lost."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from app import keys
+from app.decision import Toll
+from app.gate import Gate
+from app.keys import KeyOrder
+from app.usage import Clerk
+from keystore.models import ApiKey, Usage
+from keystore.models import Base as KeystoreBase
+
+TODAY = date(2026, 11, 1)
+
+
+@pytest.fixture
+def gate(tollgate, clock):
+    return Gate(tollgate, monotonic=lambda: clock().timestamp())
+
+
+@pytest.fixture
+def key(tollgate):
+    return keys.create(tollgate, KeyOrder("pro", limits={"minute": 3}), actor="test")
+
+
+@pytest.fixture
+def days(rows):
+    """What is written, by key and day."""
+    return lambda: {(row.key_id, row.day): (row.requests, row.refused) for row in rows(Usage)}
+
+
+def ask(gate, key, **toll):
+    return gate.decide_key(key.api_key.reveal(), Toll(**toll))
+
+
+def test_requests_that_passed_and_that_were_refused_are_added_up(gate, key, days):
+    answers = [ask(gate, key) for _ in range(5)]
+    gate.usage.flush()
+
+    assert (len(answers), days()) == (5, {(key.key_id, TODAY): (3, 2)})
+
+
+def test_the_next_batch_is_added_to_what_is_there(gate, key, days):
+    ask(gate, key)
+    gate.usage.flush()
+    ask(gate, key)
+    gate.usage.flush()
+
+    assert days() == {(key.key_id, TODAY): (2, 0)}
+
+
+def test_a_dear_request_counts_as_often_as_it_costs(gate, key, days):
+    ask(gate, key, cost=2)
+    gate.usage.flush()
+
+    assert days() == {(key.key_id, TODAY): (2, 0)}
+
+
+def test_looking_is_no_use(gate, key, days):
+    ask(gate, key, peek=True)
+    gate.usage.flush()
+
+    assert days() == {}
+
+
+def test_each_day_is_told_apart_whenever_it_is_written(gate, key, days, clock):
+    ask(gate, key)
+    clock.forward(days=1)
+    ask(gate, key)
+    gate.usage.flush()
+
+    assert days() == {(key.key_id, TODAY): (1, 0), (key.key_id, TODAY + timedelta(days=1)): (1, 0)}
+
+
+def test_two_processes_add_up(tollgate, gate, key, days):
+    other = Gate(tollgate)
+    answers = [ask(one, key) for one in (gate, other)]
+    other.usage.flush()
+    gate.usage.flush()
+
+    assert (len(answers), days()) == (2, {(key.key_id, TODAY): (2, 0)})
+
+
+def test_a_database_that_is_away_keeps_nothing_from_being_counted(tollgate, gate, key, days):
+    ask(gate, key)
+    KeystoreBase.metadata.tables["usage"].drop(tollgate.db.engine)
+    gate.usage.flush()
+    ask(gate, key)
+    KeystoreBase.metadata.create_all(tollgate.db.engine)
+    gate.usage.flush()
+
+    assert days() == {(key.key_id, TODAY): (2, 0)}
+
+
+def test_the_first_use_is_noted_at_once(gate, key, rows, clock):
+    ask(gate, key)
+
+    assert rows(ApiKey)[0].last_used_at == clock.now
+
+
+def test_later_uses_are_noted_with_the_batch(gate, key, rows, clock):
+    ask(gate, key)
+    clock.forward(seconds=61)
+    ask(gate, key)
+    before = rows(ApiKey)[0].last_used_at
+    gate.usage.flush()
+
+    assert (before, rows(ApiKey)[0].last_used_at) == (clock.now - timedelta(seconds=61), clock.now)
+
+
+def test_a_clerk_writes_what_is_left_when_it_stops(gate, key, days):
+    clerk = Clerk(gate.usage)
+    clerk.start()
+    ask(gate, key)
+    clerk.stop()
+
+    assert days() == {(key.key_id, TODAY): (1, 0)}
+
+
+def test_a_clerk_is_woken_when_much_waits(gate, key, clock, days, eventually):
+    clerk = Clerk(gate.usage)
+    clerk.start()
+    gate.usage.note(key.key_id, clock.now, cost=1, passed=True)
+    gate.usage.waiting.set()
+    written = eventually(lambda: days() != {}, seconds=3)
+    clerk.stop()
+
+    assert written

@@ -1,0 +1,102 @@
+import json
+import re
+
+import pytest
+
+from app.errors import KINDS
+from migrations.runner import heads, upgrade
+
+
+def stamp(tollgate, revision):
+    """Say that the database is at a revision, as a migration would have done."""
+    with tollgate.db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+
+
+def test_a_living_process_says_so(client):
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_migrated_database_is_ready(client, tollgate):
+    stamp(tollgate, heads()[0])
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ready", "reasons": []})
+
+
+def test_an_old_schema_is_not_ready(client, tollgate):
+    stamp(tollgate, "0000")
+    answer = client.get("/readyz")
+    assert (answer.status_code, "migrated" in answer.json["reasons"][0]) == (503, True)
+
+
+def test_a_database_never_migrated_is_not_ready(client):
+    assert client.get("/readyz").status_code == 503
+
+
+def test_a_real_migration_is_ready(tmp_path, client, tollgate):
+    url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    assert [upgrade(url)] == heads()
+
+
+def test_backlogs_are_measured(client, order):
+    text = client.get("/metrics").text
+    assert re.search(r"^tollgate_receipts_due 0\.0$", text, re.MULTILINE)
+    assert "tollgate_counter_degraded_total" in text
+
+
+def test_metrics_hold_no_key(client, order):
+    assert order["api_key"] not in client.get("/metrics").text
+
+
+def test_the_description_is_openapi_3_1(client):
+    told = client.get("/openapi.json").json
+    assert told["openapi"].startswith("3.1")
+    assert told["components"]["securitySchemes"]["ApiKey"] == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+
+
+def test_every_operation_has_a_name_of_its_own(client):
+    paths = client.get("/openapi.json").json["paths"]
+    names = [operation["operationId"] for path in paths.values() for operation in path.values()]
+    assert len(names) == len(set(names)) >= 14
+
+
+def test_a_key_may_come_in_either_header(client):
+    told = client.get("/openapi.json").json
+    assert told["paths"]["/v1/whoami"]["get"]["security"] == [{"ApiKey": []}, {"Bearer": []}]
+
+
+def test_every_refusal_is_described_as_a_problem(client):
+    paths = client.get("/openapi.json").json["paths"]
+    refusals = [
+        answer["content"]
+        for path in paths.values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert {tuple(content) for content in refusals} == {("application/problem+json",)}
+
+
+def test_references_in_the_description_lead_somewhere(client):
+    told = client.get("/openapi.json").json
+    wanted = set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(told)))
+    assert wanted <= set(told["components"]["schemas"])
+
+
+def test_the_documentation_asks_no_other_host(client):
+    page = client.get("/docs")
+    assert (page.status_code, re.findall(r'(?:src|href)="(?!/)', page.text)) == (200, [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/assets/js/swagger-ui-bundle.js", "/docs/assets/css/swagger-ui.css", "/static/docs.js"]
+)
+def test_what_the_documentation_needs_is_here(client, path):
+    with client.get(path) as answer:
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_every_code_is_explained(client, code):
+    assert f'id="{code}"' in client.get("/docs/errors").text

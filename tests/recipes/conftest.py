@@ -1,0 +1,241 @@
+"""Real proxies between a client and an API, with a real gateway as the judge. Everything runs once, on free ports."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import pytest
+import requests
+
+from app import assemble
+from app.books import keystore
+from app.cli.demo_processes import Processes, free_port
+from app.config import Settings
+from app.keys import KeyOrder, create, revoke
+from migrations import runner
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "docs/recipes"
+CATALOG = """
+[plans.pro]
+name = "Pro"
+features = ["reports"]
+rates = { day = "100000/day" }
+[plans.pro.btcpay]
+amount = "12.00"
+currency = "USD"
+term = "30 days"
+[plans.small]
+name = "Small"
+rates = { day = "3/day" }
+[plans.small.btcpay]
+amount = "1.00"
+currency = "USD"
+term = "30 days"
+"""
+
+
+class Api(BaseHTTPRequestHandler):
+    """The API behind the gate: answers what it received."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Whatever the method."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        said = {"method": self.command, "path": self.path, "headers": [*self.headers.items()], "body": body.hex()}
+        answer = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 (http.server's names)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing to say."""
+
+
+@pytest.fixture(scope="session")
+def api_port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """gunicorn as in production; `seen` has a line for each request: the port it came from, and its path."""
+    folder, port = tmp_path_factory.mktemp("gateway"), free_port(0)
+    (folder / "catalog.toml").write_text(CATALOG)
+    given = {
+        "public_url": f"http://127.0.0.1:{port}",
+        "database_url": f"sqlite:///{folder / 'tollgate.db'}",
+        "catalog": str(folder / "catalog.toml"),
+        "secret_key": secrets.token_urlsafe(32),
+        "key_peppers": f"v1:{secrets.token_urlsafe(32)}",
+        "btcpay_url": "http://127.0.0.1:9",
+        "btcpay_api_key": secrets.token_hex(20),
+        "btcpay_store_id": "Store1",
+        "btcpay_webhook_secret": secrets.token_urlsafe(24),
+        "service_tokens": secrets.token_urlsafe(24),
+        "worker": "off",
+    }
+    runner.upgrade(given["database_url"])
+    environ = {**os.environ, **{name.upper(): value for name, value in given.items()}, "PYTHONPATH": str(ROOT)}
+    processes = Processes(folder, environ)
+    log = (
+        "--access-logfile",
+        str(folder / "seen"),
+        "--access-logformat",
+        "%({REMOTE_PORT}e)s %(U)s %({CONTENT_LENGTH}e)s",
+    )
+    try:
+        processes.start(
+            "gateway",
+            *("gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "--bind", f"127.0.0.1:{port}", *log, "wsgi:app"),
+        )
+        processes.wait_until_up(f"{given['public_url']}/healthz")
+        tollgate = assemble(Settings(_env_file=None, **given))
+        yield SimpleNamespace(port=port, tollgate=tollgate, seen=folder / "seen", environ=environ)
+    finally:
+        processes.stop()
+
+
+@pytest.fixture(scope="session")
+def keys(gateway: SimpleNamespace) -> dict[str, str | None]:
+    """A key for each situation."""
+    tollgate = gateway.tollgate
+    good = create(tollgate, KeyOrder("pro"), actor="test")
+    reader = create(tollgate, KeyOrder("pro", scopes=("reports:read",)), actor="test")
+    gone = create(tollgate, KeyOrder("pro"), actor="test")
+    revoke(tollgate, gone.key_id, actor="test")
+    with tollgate.db.write() as session:
+        unpaid = keystore(session, tollgate).issue(
+            "ord_unpaid", "pro", now=tollgate.clock(), mode="test", seed=secrets.token_bytes(32)
+        )
+    issued = {"good": good.api_key, "reader": reader.api_key, "revoked": gone.api_key, "unpaid": unpaid.secret}
+    return {"none": None} | {name: secret.reveal() for name, secret in issued.items()}
+
+
+@pytest.fixture
+def small_key(gateway: SimpleNamespace) -> str:
+    """A fresh key with three requests a day."""
+    return create(gateway.tollgate, KeyOrder("small"), actor="test").api_key.reveal()
+
+
+@pytest.fixture(scope="session", params=["nginx", "caddy"])
+def proxy(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, gateway: SimpleNamespace, api_port: int
+) -> Iterator[SimpleNamespace]:
+    """A proxy with its recipe, of which only the ports are exchanged."""
+    folder, port = tmp_path_factory.mktemp(request.param), free_port(0)
+    ports = {":8000": f":{gateway.port}", ":9000": f":{api_port}", ":8080": f":{port}"}
+    command = {"nginx": nginx, "caddy": caddy}[request.param](folder, ports)
+    with running(command, folder, port):
+        yield SimpleNamespace(name=request.param, address=f"http://127.0.0.1:{port}", ports=ports)
+
+
+def nginx(folder: Path, ports: dict[str, str]) -> list[str]:
+    """How to start nginx in `folder`."""
+    program = find("nginx", "/usr/sbin/nginx")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"    {kind}_temp_path {folder / kind};\n" for kind in kinds)
+    text = recipe("nginx.conf", ports).replace("http {\n", f"http {{\n    access_log off;\n{temporary}", 1)
+    (folder / "nginx.conf").write_text(text)
+    shutil.copy(RECIPES / "tollgate_request.conf", folder)
+    user = "user root; " if os.geteuid() == 0 else ""  # its workers have to reach the test's folder
+    options = f"{user}daemon off; pid {folder / 'pid'};"
+    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", options]
+
+
+def caddy(folder: Path, ports: dict[str, str]) -> list[str]:
+    """How to start Caddy in `folder`."""
+    program = find("caddy", "/usr/bin/caddy")
+    (folder / "Caddyfile").write_text(recipe("Caddyfile", ports))
+    return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+def recipe(name: str, ports: dict[str, str]) -> str:
+    """The recipe as it is written, on other ports."""
+    text = (RECIPES / name).read_text()
+    for written, free in ports.items():
+        text = text.replace(f"127.0.0.1{written}", f"127.0.0.1{free}")
+    return text
+
+
+def find(name: str, usual: str) -> str:
+    """The installed program; a skip, or in CI a failure, when there is none."""
+    return shutil.which(name) or (usual if Path(usual).exists() else absent(name))
+
+
+def absent(name: str) -> NoReturn:
+    """Say what is missing."""
+    reason = f"{name} is not installed: its recipe was not tried"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    """A process until the end of the block, once its port answers."""
+    environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output) as process,
+    ):
+        try:
+            wait_for(process, port, log)
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Until somebody answers at `port`; at most ten seconds."""
+    for _ in range(200):
+        with suppress(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/", timeout=5)
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def call(proxy: SimpleNamespace) -> Iterator[Any]:
+    """One request of a client to the proxy."""
+    with requests.Session() as http:
+        http.trust_env = False
+
+        def _call(key: str | None = None, path: str = "/", method: str = "GET", **more: Any) -> requests.Response:
+            headers = {**more.pop("headers", {}), **({"X-API-Key": key} if key else {})}
+            return http.request(method, proxy.address + path, headers=headers, timeout=10, **more)
+
+        yield _call
+
+
+@pytest.fixture
+def unguarded(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
+    """The address of a second proxy of the same kind, whose Tollgate is not there."""
+    port = free_port(0)
+    ports = {**proxy.ports, ":8000": ":9", ":8080": f":{port}"}
+    with running({"nginx": nginx, "caddy": caddy}[proxy.name](tmp_path, ports), tmp_path, port):
+        yield f"http://127.0.0.1:{port}/"

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import attention, news, outbox
 from app.ledger import FOREVER, Coverage, Entry, Ruling, Standing, coverage, periods_from
 from app.models import Adjustment, Checkout, Order, Payment, Refund
+from app.problems import OrderNotFound
 from app.tollgate import Tollgate
 from keystore.changes import Change
 from keystore.store import Keystore
@@ -23,6 +24,18 @@ BACK = ("pending", "succeeded")
 def keystore(session: Session, tollgate: Tollgate) -> Keystore:
     """The keystore on this session, with this installation's peppers and prefix."""
     return Keystore(session, peppers=tollgate.peppers, prefix=tollgate.settings.key_prefix)
+
+
+def lock_order(session: Session, tollgate: Tollgate, order_id: str) -> Order:
+    """The order as committed now; its entitlement is locked before it, always. Raises OrderNotFound.
+
+    The other way round two renewals of one entitlement lost a term, and two transactions waited for each other.
+    """
+    order = session.get(Order, order_id)
+    if order is None:
+        raise OrderNotFound(order_id)
+    keystore(session, tollgate).lock(order.entitlement_id)
+    return session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
 
 
 def settle(session: Session, tollgate: Tollgate, entitlement_id: str, *, now: datetime) -> Change | None:

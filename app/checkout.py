@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import idempotency, opening, return_urls, shelf, subscribing
+from app import books, idempotency, opening, return_urls, shelf, subscribing
 from app.books import keystore
 from app.catalog import NotOnSale
 from app.models import Checkout, Customer, Order
@@ -81,7 +81,7 @@ def add_checkout(tollgate: Tollgate, order_id: str, provider: str) -> OrderView:
     priced = quote_of(tollgate, plan, provider, order_id=order_id)
     now = tollgate.clock()
     with tollgate.db.write() as session:
-        order = _lock_order(session, tollgate, order_id)
+        order = books.lock_order(session, tollgate, order_id)
         if order.status not in PAYABLE:
             raise OrderClosed(order.status)
         if opening.find_live(session, order_id, provider, now=now) is None:
@@ -237,10 +237,3 @@ def _replayed_secret(tollgate: Tollgate, order_id: str, new: NewOrder) -> Secret
             return None
         seed = derive_seed(tollgate.settings.secret_bytes, new.idempotency_key.reveal(), key.id)
         return keystore(session, tollgate).rebuild(key, seed=seed, mode=tollgate.settings.mode)
-
-
-def _lock_order(session: Session, tollgate: Tollgate, order_id: str) -> Order:
-    """Entitlement before order, always: the other way round lost terms when two renewals raced."""
-    entitlement_id = session.get_one(Order, order_id).entitlement_id
-    keystore(session, tollgate).lock(entitlement_id)
-    return session.get_one(Order, order_id, with_for_update=True, populate_existing=True)

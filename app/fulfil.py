@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import attention, audit, books, failpoints, news, outbox, receipts, subscribing
-from app.books import keystore
 from app.matching import Frozen, mismatch
 from app.models import Checkout, Customer, Order, Payment, Refund
 from app.receipts import Leased
@@ -62,10 +61,7 @@ def apply(
 
 
 def _lock(session: Session, tollgate: Tollgate, checkout_id: str) -> tuple[Order, Checkout]:
-    order_id = session.get_one(Checkout, checkout_id).order_id
-    entitlement_id = session.get_one(Order, order_id).entitlement_id
-    keystore(session, tollgate).lock(entitlement_id)
-    order = session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
+    order = books.lock_order(session, tollgate, session.get_one(Checkout, checkout_id).order_id)
     return order, session.get_one(Checkout, checkout_id, with_for_update=True, populate_existing=True)
 
 

@@ -9,7 +9,7 @@ from app import attention, audit, books, news, outbox
 from app.freshness import publish
 from app.models import Adjustment, Checkout, Order, Payment
 from app.operators.situations import NotHeld, NotPossible, NotThere
-from app.problems import InvalidInput, OrderNotFound
+from app.problems import InvalidInput
 from app.tollgate import Tollgate
 from keystore.ids import new_id
 
@@ -20,7 +20,7 @@ def accept(
     """Count a held payment from now on; its id. Raises OrderNotFound, NotThere, NotHeld, InvalidInput."""
     now = tollgate.clock()
     with tollgate.db.write() as session:
-        order = lock(session, tollgate, order_id)
+        order = books.lock_order(session, tollgate, order_id)
         row = _held(session, tollgate, order, payment, now=now)
         session.add(
             Adjustment(
@@ -50,22 +50,13 @@ def resolve(tollgate: Tollgate, order_id: str, *, code: str | None = None, reaso
     """Close the open flags of that code, or all: looked at, nothing to do. Raises OrderNotFound, NotPossible."""
     now = tollgate.clock()
     with tollgate.db.write() as session:
-        order = lock(session, tollgate, order_id)
+        order = books.lock_order(session, tollgate, order_id)
         closed = attention.resolve_codes(order, *([code] if code else attention.open_codes(order)))
         if not closed:
             raise NotPossible("the order has no such flag open" if code else "the order has no flag open")
         after = {"closed": list(closed), "reason": reason}
         audit.write(session, "order.resolved", order.id, actor=actor, now=now, after=after)
     return closed
-
-
-def lock(session: Session, tollgate: Tollgate, order_id: str) -> Order:
-    """The order as committed now; the entitlement is locked before it, always. Raises OrderNotFound."""
-    order = session.get(Order, order_id)
-    if order is None:
-        raise OrderNotFound(order_id)
-    books.keystore(session, tollgate).lock(order.entitlement_id)
-    return session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
 
 
 def payments_of(session: Session, order: Order) -> list[Payment]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import attention, audit, books
 from app.freshness import publish
 from app.models import Order, Payment, Refund
-from app.operators.money import lock, named, payments_of
+from app.operators.money import named, payments_of
 from app.operators.situations import AlreadyRefunded, NotPossible, NotThere, RefundInFlight, RefundRefused
 from app.problems import InvalidInput, OrderNotFound, ProviderFailed
 from app.tollgate import Tollgate
@@ -107,7 +107,7 @@ def _claim(tollgate: Tollgate, order_id: str, wanted: RefundOrder) -> Claim:
     """Commit that we are about to ask, so that two operators cannot give the same money back twice."""
     now = tollgate.clock()
     with tollgate.db.write() as session:
-        order = lock(session, tollgate, order_id)
+        order = books.lock_order(session, tollgate, order_id)
         payment, money = _wanted(session, tollgate, order, wanted)
         row = session.scalar(select(Refund).where(Refund.payment_id == payment.id, Refund.state == "asking"))
         retry = row is not None
@@ -137,7 +137,7 @@ def _ask(tollgate: Tollgate, claim: Claim) -> RefundMade:
 def _record(tollgate: Tollgate, claim: Claim, made: RefundMade, *, reason: str | None, actor: str) -> RefundView:
     now = tollgate.clock()
     with tollgate.db.write() as session:
-        order = lock(session, tollgate, claim.order)
+        order = books.lock_order(session, tollgate, claim.order)
         row = _written(session, claim, made)
         payment = session.get_one(Payment, row.payment_id)
         before = {"order": order.status, "attention": order.attention}

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringCons
 
 from app.errors import problem
 from app.operators import tokens
+from app.operators.tokens import Operator
 from app.web.answers import ADMIN, problems
 from app.web.fields import PRINTABLE
 from app.web.parts import tollgate
@@ -54,11 +55,20 @@ def authorize() -> Response | None:
         return problem("forbidden", "This admin token is wrong or revoked, or none is set here.")
     if request.method not in READING and not operator.may_write:
         return problem("forbidden", "This admin token may only read.")
-    g.operator = operator.name
+    g.operator = operator
     return None
 
 
 def actor() -> str:
     """Who is asking, as the audit log says it."""
-    name: str = g.operator
-    return name
+    return _operator().name
+
+
+def may_write() -> bool:
+    """Whether the token may change things, and so see what is as good as money."""
+    return _operator().may_write
+
+
+def _operator() -> Operator:
+    operator: Operator = g.operator
+    return operator

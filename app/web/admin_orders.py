@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.operators import money, orders, refunds, timeline
 from app.operators.orders import OrderFilter, OrderLine
+from app.operators.refunds import RefundView
 from app.operators.timeline import OrderFile
 from app.web.admin import KeyOut
-from app.web.admin_access import Paging, Reason, Reference, actor, api
+from app.web.admin_access import Paging, Reason, Reference, actor, api, may_write
 from app.web.admin_entitlements import EntitlementFileOut
 from app.web.answers import answer, problems
 from app.web.fields import Email, KeyId, Slug, Time
@@ -109,19 +110,28 @@ class AdminPaymentOut(BaseModel):
 
 
 class RefundOut(BaseModel):
-    """Money that went back. `link`: where the payer claims it (bitcoin); send it to them."""
+    """Money that went back. `link`: where the payer claims it (bitcoin); send it to them.
+
+    `reference` and `link` are null for a token that may only read: whoever has either can claim the money.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     id: str
     payment: str
     provider: str
-    reference: str
+    reference: str | None
     amount: int
     currency: str
     state: str
     link: str | None
     created_at: Time
+
+    @classmethod
+    def of(cls, view: RefundView) -> Self:
+        """As much as the token that asks may see."""
+        seen = cls.model_validate(view)
+        return seen if may_write() else seen.model_copy(update={"reference": None, "link": None})
 
 
 class EventOut(BaseModel):
@@ -155,7 +165,7 @@ class OrderFileOut(AdminOrderOut):
             entitlement_now=EntitlementFileOut.model_validate(file.entitlement),
             keys=[KeyOut.model_validate(item) for item in file.keys],
             payments=[AdminPaymentOut.model_validate(item) for item in file.payments],
-            refunds=[RefundOut.model_validate(item) for item in file.refunds],
+            refunds=[RefundOut.of(item) for item in file.refunds],
             timeline=[EventOut.model_validate(item) for item in file.timeline],
         )
 
@@ -188,7 +198,7 @@ def refund_payment(path: OrderPath, body: RefundIn) -> Response:
     """Give money back, all or a part. The same request again never gives it back twice"""
     wanted = refunds.RefundOrder(**body.model_dump())
     made = refunds.refund(tollgate(), path.order_id, wanted, actor=actor())
-    return answer(RefundOut.model_validate(made), 201)
+    return answer(RefundOut.of(made), 201)
 
 
 @api.post(

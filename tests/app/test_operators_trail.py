@@ -109,6 +109,10 @@ def test_a_receipt_shows_neither_names_nor_addresses():
     assert "ada@" not in shown
 
 
+def test_a_stored_notification_does_not_say_how_a_refund_is_claimed():
+    assert "PULL1" not in without_people(json.dumps({"type": "InvoiceRefund", "pullPaymentId": "PULL1"}))
+
+
 def test_what_is_no_json_loses_its_addresses_too():
     assert without_people("{ ada@example.com") == "{ [hidden]"
 

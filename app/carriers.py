@@ -7,10 +7,10 @@ from app import books, recovery
 from app.freshness import publish
 from app.mail import carrier as mail
 from app.models import Checkout
-from app.outbox import Carriers, Undeliverable
+from app.outbox import Away, Carriers, Undeliverable
 from app.outgoing import delivery
 from app.tollgate import Tollgate
-from providers.base import OpensCheckout, Refused, Unknown
+from providers.base import OpensCheckout, Refused, Unavailable, Unknown
 
 
 def _publish(tollgate: Tollgate, payload: Mapping[str, Any]) -> None:
@@ -40,6 +40,8 @@ def _close_checkout(tollgate: Tollgate, payload: Mapping[str, Any]) -> None:
         provider.close(checkout.reference)
     except (Refused, Unknown) as error:
         raise Undeliverable(f"{checkout.provider} does not close {checkout.reference}: {error}") from error
+    except Unavailable as error:
+        raise Away(f"{checkout.provider}: {error}") from error
 
 
 CARRIERS: Carriers = {

@@ -16,6 +16,7 @@ from keystore.ids import new_id
 
 log = logging.getLogger(__name__)
 
+WEBHOOK = "webhook"  # the kind of parcel whose dedupe keys name a receiver: see `lane_of`
 LEASE = timedelta(seconds=60)
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1800, *(7200,) * 5))  # then the tenth attempt was the last
 
@@ -24,6 +25,10 @@ Carriers = Mapping[str, Callable[[Tollgate, Mapping[str, Any]], None]]  # parcel
 
 class Undeliverable(Exception):
     """Trying again will not help: the parcel is parked at once."""
+
+
+class Away(Exception):
+    """Not delivered because the host is away: it would be the same for all that waits for it."""
 
 
 class Later(Exception):
@@ -53,27 +58,53 @@ def add(
 
 
 def run_due(tollgate: Tollgate, carriers: Carriers, *, limit: int = 20) -> int:
-    """Send what is due; how many were tried."""
-    return sum(send(tollgate, carriers, parcel_id) for parcel_id in find_due(tollgate, limit=limit))
+    """Send what is due, one after another; how many were tried."""
+    return sum(_tried(tollgate, carriers, parcel_id) for _, parcel_id in find_due(tollgate, limit=limit))
 
 
-def find_due(tollgate: Tollgate, *, limit: int) -> list[str]:
-    """Ids of parcels that wait to be sent now, oldest first."""
+def _tried(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
+    try:
+        return send(tollgate, carriers, parcel_id)
+    except Away:
+        return True
+
+
+def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Lanes and ids of parcels that wait to be sent now, oldest first, leaving out some lanes (or kinds)."""
     now = tollgate.clock()
     with tollgate.db.read() as session:
-        return list(
-            session.scalars(
-                select(Parcel.id)
-                .where(Parcel.state == "due", Parcel.due_at <= now)
-                .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
-                .order_by(Parcel.due_at)
-                .limit(limit)
-            )
+        rows = session.execute(
+            select(Parcel.kind, Parcel.dedupe, Parcel.id)
+            .where(Parcel.state == "due", Parcel.due_at <= now)
+            .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
+            .where(Parcel.kind.not_in(without))
+            .where(*(~Parcel.dedupe.startswith(f"{lane}:", autoescape=True) for lane in without if is_receiver(lane)))
+            .order_by(Parcel.due_at)
+            .limit(limit)
+        )
+        return [(lane_of(row.kind, row.dedupe), row.id) for row in rows]
+
+
+def lane_of(kind: str, dedupe: str) -> str:
+    """What must not be held up by the rest: a kind; among webhooks, the one receiver."""
+    return dedupe.rpartition(":")[0] if kind == WEBHOOK else kind
+
+
+def is_receiver(lane: str) -> bool:
+    """Whether a lane leads to a receiver of webhooks."""
+    return lane.startswith(f"{WEBHOOK}:")
+
+
+def give_back(tollgate: Tollgate, parcel_id: str) -> None:
+    """Somebody else may have it at once. Whoever still has it in hand can write down nothing any more."""
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Parcel).where(Parcel.id == parcel_id, Parcel.state == "due").values(lease=None, lease_until=None)
         )
 
 
 def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
-    """Lease one, hand it over, write down how it went. False when somebody else has it."""
+    """Lease one, hand it over, write down how it went. False when somebody else has it. Raises Away, after that."""
     now, token = tollgate.clock(), new_id("lea")
     with tollgate.db.write() as session:
         parcel = session.scalar(
@@ -85,7 +116,11 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
         )
     if parcel is None:
         return False
-    outcome = _hand_over(tollgate, carriers, parcel)
+    away: Away | None = None
+    try:
+        outcome = _hand_over(tollgate, carriers, parcel)
+    except Away as error:
+        outcome, away = _again(parcel, error, BACKOFF, now=tollgate.clock()), error
     failpoints.reach("parcel_after_send")
     with tollgate.db.write() as session:
         session.execute(
@@ -93,11 +128,13 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
             .where(Parcel.id == parcel_id, Parcel.lease == token)
             .values(lease=None, lease_until=None, **outcome)
         )
+    if away:
+        raise away
     return True
 
 
 def _hand_over(tollgate: Tollgate, carriers: Carriers, parcel: Parcel) -> dict[str, Any]:
-    """The columns that say how it went."""
+    """The columns that say how it went. Raises Away."""
     if parcel.kind not in carriers:
         return {"state": "parked", "error": "no carrier takes this kind"}
     try:
@@ -107,6 +144,8 @@ def _hand_over(tollgate: Tollgate, carriers: Carriers, parcel: Parcel) -> dict[s
     except Undeliverable as error:
         log.error("parcel %s (%s) is parked: %s", parcel.id, parcel.kind, error)  # noqa: TRY400 (no stack trace needed)
         return {"state": "parked", "error": str(error)}
+    except Away:
+        raise
     except Later as error:
         return _again(parcel, error, error.pauses, now=tollgate.clock())
     except Exception as error:  # noqa: BLE001 (whatever a carrier meets, the parcel must not be lost)
@@ -118,7 +157,7 @@ def _again(parcel: Parcel, error: Exception, pauses: tuple[timedelta, ...], *, n
     """Due again after the next pause and a little more, so that what failed together does not come back together."""
     parked = parcel.attempts > len(pauses)
     log.log(logging.ERROR if parked else logging.WARNING, "parcel %s (%s): %s", parcel.id, parcel.kind, error)
-    said = str(error) if isinstance(error, Later) else f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, Later | Away) else f"{type(error).__name__}: {error}"
     if parked:
         return {"state": "parked", "error": said}
     return {"due_at": now + pauses[parcel.attempts - 1] * random.uniform(1, 1.2), "error": said}

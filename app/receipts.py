@@ -92,18 +92,25 @@ def lease(tollgate: Tollgate, receipt_id: str) -> Leased | None:
         return Leased(receipt.id, receipt.provider, Hint(**receipt.hint), token, receipt.attempts)
 
 
-def find_due(tollgate: Tollgate, *, limit: int) -> list[str]:
-    """Ids of receipts that wait for work now, oldest first."""
+def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Rails and ids of receipts that wait for work now, oldest first, leaving out some rails."""
     now = tollgate.clock()
     with tollgate.db.read() as session:
-        return list(
-            session.scalars(
-                select(Receipt.id)
-                .where(Receipt.state == "due", Receipt.due_at <= now)
-                .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
-                .order_by(Receipt.due_at)
-                .limit(limit)
-            )
+        rows = session.execute(
+            select(Receipt.provider, Receipt.id)
+            .where(Receipt.state == "due", Receipt.due_at <= now, Receipt.provider.not_in(without))
+            .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
+            .order_by(Receipt.due_at)
+            .limit(limit)
+        )
+        return [(row.provider, row.id) for row in rows]
+
+
+def give_back(tollgate: Tollgate, receipt_id: str) -> None:
+    """Somebody else may work on it at once. Whoever still has it in hand can write down nothing about it any more."""
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Receipt).where(Receipt.id == receipt_id, Receipt.state == "due").values(lease=None, lease_until=None)
         )
 
 
@@ -123,8 +130,12 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
 
 def park(tollgate: Tollgate, leased: Leased) -> None:
     """No checkout of ours matches. Unless one appeared meanwhile, which ends the lease: see `release`."""
+    hint = leased.hint
     with tollgate.db.write() as session:
-        named = Checkout.reference == (leased.hint.reference or "")  # None would match every checkout that never opened
+        if hint.reference or not hint.agreement:  # None would match every checkout that never opened
+            named = Checkout.reference == (hint.reference or "")
+        else:
+            named = Checkout.agreement == hint.agreement
         matches = exists().where(Checkout.provider == leased.provider, named)
         session.execute(
             update(Receipt)
@@ -151,15 +162,16 @@ def _end_lease(tollgate: Tollgate, leased: Leased, **values: object) -> None:
         )
 
 
-def release(tollgate: Tollgate, provider: str, reference: str) -> None:
-    """A checkout's reference was just committed: what came before it is due now.
+def release(tollgate: Tollgate, provider: str, name: str) -> None:
+    """A checkout's reference, or that of its agreement, was just committed: what came before it is due now.
 
-    A transaction of its own, after that commit: whoever parks a receipt either sees the reference or is seen here. Taking
+    A transaction of its own, after that commit: whoever parks a receipt either sees the name or is seen here. Taking
     the lease away makes a parking that is under way at this moment miss its row.
     """
+    about = (Receipt.reference == name) | (Receipt.agreement == name)
     with tollgate.db.write() as session:
         session.execute(
             update(Receipt)
-            .where(Receipt.provider == provider, Receipt.reference == reference, Receipt.state.in_(("parked", "due")))
+            .where(Receipt.provider == provider, about, Receipt.state.in_(("parked", "due")))
             .values(state="due", due_at=tollgate.clock(), lease=None, lease_until=None)
         )

@@ -1,38 +1,92 @@
 """Receipts, parcels and sweeps on a schedule: as a process of its own (`tollgate worker`) or a thread beside the gateway.
 
-Everything it does is leased, so any number of workers on any number of hosts may run; none of them has to.
+Everything it does is leased, so any number of workers on any number of hosts may run; none of them has to. The worker's own
+thread only looks for what is due and hands it out to lanes: it never waits for a rail, a mail server or a receiver.
 """
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from app import ingest, outbox, receipts
 from app.carriers import CARRIERS
+from app.lanes import Lanes
+from app.outbox import Carriers
 from app.sweep import sweep
 from app.tollgate import Tollgate
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
+FIRST_SECONDS = 5.0  # until the first sweep
 BATCH = 20
+MOST_RECEIVERS = 4  # of outgoing webhooks, at once in one process
+INBOX = "receipts of "
 
 
 class Worker:
-    """A worker thread that can be stopped."""
+    """A worker that can be stopped."""
 
-    def __init__(self, tollgate: Tollgate) -> None:
+    def __init__(self, tollgate: Tollgate, carriers: Carriers = CARRIERS) -> None:
+        self._tollgate, self._carriers = tollgate, carriers
+        self._lanes = Lanes()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=run, args=(tollgate, self._stop), name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._next = {"sweep": time.monotonic() + min(FIRST_SECONDS, tollgate.settings.sweep_seconds)}
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def stop(self, *, seconds: float = 10.0) -> None:
-        """Finish what is in hand, at most so long."""
+        """Finish what is in hand, at most so long; what is not finished by then is due again at once, wherever a worker runs."""
+        until = time.monotonic() + seconds
         self._stop.set()
+        self._lanes.news.set()
         self._thread.join(seconds)
+        lease = min(receipts.LEASE, outbox.LEASE).total_seconds()
+        self._lanes.close(seconds=max(0.0, until - time.monotonic()), lease_seconds=lease)
+
+    def _run(self) -> None:
+        """Hand out until told to stop. Nothing that goes wrong in one round ends the worker."""
+        while not self._stop.is_set():
+            self._lanes.news.clear()
+            try:
+                self._hand_out()
+            except Exception:
+                log.exception("a round of the worker failed; the next one tries again")
+            self._lanes.news.wait(PAUSE_SECONDS)
+
+    def _hand_out(self) -> None:
+        self._on_time("sweep", self._tollgate.settings.sweep_seconds, sweep)
+        busy = self._lanes.busy()
+        rails = tuple(lane.removeprefix(INBOX) for lane in busy if lane.startswith(INBOX))
+        for rail, ids in _by_lane(receipts.find_due(self._tollgate, limit=BATCH, without=rails)).items():
+            self._begin(INBOX + rail, ids, self._process, receipts.give_back)
+        free = MOST_RECEIVERS - sum(map(outbox.is_receiver, busy))
+        full = () if free else (outbox.WEBHOOK,)
+        for lane, ids in _by_lane(outbox.find_due(self._tollgate, limit=BATCH, without=(*busy, *full))).items():
+            free -= outbox.is_receiver(lane)
+            if free >= 0 or not outbox.is_receiver(lane):
+                self._begin(lane, ids, self._send, outbox.give_back)
+
+    def _on_time(self, name: str, every: float, work: Callable[[Tollgate], object]) -> None:
+        if time.monotonic() >= self._next[name] and name not in self._lanes.busy():
+            self._next[name] = time.monotonic() + every
+            self._lanes.begin(name, [name], lambda _: work(self._tollgate))
+
+    def _begin(
+        self, lane: str, ids: list[str], work: Callable[[str], object], give_back: Callable[[Tollgate, str], None]
+    ) -> None:
+        if not self._stop.is_set():
+            self._lanes.begin(lane, ids, work, give_back=lambda one: give_back(self._tollgate, one))
+
+    def _process(self, receipt_id: str) -> None:
+        ingest.process(self._tollgate, receipt_id)
+
+    def _send(self, parcel_id: str) -> None:
+        outbox.send(self._tollgate, self._carriers, parcel_id)
 
 
 def start_embedded(tollgate: Tollgate) -> Worker:
@@ -42,29 +96,20 @@ def start_embedded(tollgate: Tollgate) -> Worker:
     return worker
 
 
-def run(tollgate: Tollgate, stop: threading.Event) -> None:
-    """Work until `stop` is set. Nothing that goes wrong in one round ends the worker."""
-    next_sweep = time.monotonic() + min(5.0, tollgate.settings.sweep_seconds)
-    while not stop.is_set():
-        busy = False
-        try:
-            busy = run_once(tollgate, stop)
-            if time.monotonic() >= next_sweep:
-                next_sweep = time.monotonic() + tollgate.settings.sweep_seconds
-                sweep(tollgate)
-        except Exception:
-            log.exception("a round of the worker failed; the next one tries again")
-        stop.wait(0 if busy else PAUSE_SECONDS)
-
-
-def run_once(tollgate: Tollgate, stop: threading.Event | None = None) -> bool:
-    """One round over what is due. True when there was something to do."""
-    due = receipts.find_due(tollgate, limit=BATCH)
+def run_once(tollgate: Tollgate) -> bool:
+    """Everything that is due now, one after another, in the caller's thread. True when there was something to do."""
+    due = [receipt_id for _, receipt_id in receipts.find_due(tollgate, limit=BATCH)]
     for receipt_id in due:
-        if stop is not None and stop.is_set():
-            return False
         try:
             ingest.process(tollgate, receipt_id)
         except Exception:
             log.exception("receipt %s stays due", receipt_id)
     return bool(outbox.run_due(tollgate, CARRIERS, limit=BATCH)) or bool(due)
+
+
+def _by_lane(found: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """What was found for each lane. The order stays: what has waited longest comes first."""
+    lanes: dict[str, list[str]] = {}
+    for lane, one in found:
+        lanes.setdefault(lane, []).append(one)
+    return lanes

@@ -1,0 +1,94 @@
+"""Work side by side. Each rail, kind of parcel and receiver has a lane of its own, so who is slow holds up nobody else.
+
+A lane works through one batch at a time, on a thread that lives as long as the batch. Threads are daemons: a server that
+hangs must not keep the process from ending.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+from app.outbox import Away
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS = 30.0  # for a lane whose host is away: the rest of what waits for it is not tried
+
+Work = Callable[[str], object]
+
+
+@dataclass
+class Batch:
+    """What a lane has in hand: ids, the one it is at, and since when."""
+
+    ids: Sequence[str]
+    work: Work
+    give_back: Work
+    now_at: str | None = None
+    since: float = 0.0
+    thread: threading.Thread | None = field(default=None, repr=False)
+
+
+class Lanes:
+    """What is in hand in this process. `news` is set whenever a lane comes free and there may be more for it."""
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self.news = threading.Event()
+        self._clock = clock
+        self._in_hand: dict[str, Batch] = {}
+        self._resting: dict[str, float] = {}
+        self._closed = threading.Event()
+
+    def busy(self) -> tuple[str, ...]:
+        """Lanes that take nothing now: they have a batch in hand, or their host is away."""
+        resting = [lane for lane, until in self._resting.copy().items() if until > self._clock()]
+        return (*self._in_hand.copy(), *resting)
+
+    def begin(self, lane: str, ids: Sequence[str], work: Work, *, give_back: Work = lambda _: None) -> None:
+        """Have these worked on in order. `give_back` is called for one that is still in hand when time is up."""
+        batch = self._in_hand[lane] = Batch(ids, work, give_back)
+        batch.thread = threading.Thread(target=self._run, args=(lane, batch), name=f"lane {lane}", daemon=True)
+        batch.thread.start()
+
+    def close(self, *, seconds: float, lease_seconds: float) -> None:
+        """Begin nothing more; finish what is in hand, at most so long; give back what is not finished by then."""
+        self._closed.set()
+        until = self._clock() + seconds
+        for thread in [batch.thread for batch in self._in_hand.copy().values() if batch.thread]:
+            thread.join(max(0.0, until - self._clock()))
+        for lane, batch in self._in_hand.copy().items():
+            # a lease that may have run out may be somebody else's by now
+            if batch.now_at and self._clock() - batch.since < lease_seconds:
+                log.warning("%s: %s is not finished and given back", lane, batch.now_at)
+                _try(batch.give_back, batch.now_at)
+
+    def _run(self, lane: str, batch: Batch) -> None:
+        """Work until the batch is done. Only a batch of which something succeeded is news: a failure waits for the next round."""
+        succeeded = False
+        for one in batch.ids:
+            if self._closed.is_set():
+                break
+            batch.now_at, batch.since = one, self._clock()
+            try:
+                succeeded = _try(batch.work, one) or succeeded
+            except Away:
+                self._resting[lane] = self._clock() + REST_SECONDS
+                break
+        batch.now_at = None
+        del self._in_hand[lane]
+        if succeeded:
+            self.news.set()
+
+
+def _try(work: Work, one: str) -> bool:
+    """Whether it went well. Only that a host is away is told to the caller."""
+    try:
+        work(one)
+    except Away:
+        raise
+    except Exception:
+        log.exception("%s was not finished; it stays due", one)
+        return False
+    return True

@@ -1,0 +1,231 @@
+"""The worker's lanes: who hangs holds up nobody else, who is away is left alone, and what is in hand at the end is given back."""
+
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from post_office import receiver
+
+from app import outbox, receipts
+from app.carriers import CARRIERS
+from app.lanes import REST_SECONDS, Lanes
+from app.mail import letters
+from app.models import Parcel, Receipt
+from app.outbox import Away
+from app.outgoing import endpoints, history
+from app.worker import Worker
+from providers.base import Unavailable
+from providers.events import Hint
+
+
+class HungServer:
+    """Accepts, and never says a word."""
+
+    def __init__(self, listening):
+        self.reached, self.port = threading.Event(), listening.getsockname()[1]
+        self._listening, self._callers = listening, []
+
+    def run(self):
+        with suppress(OSError):
+            while True:
+                self._callers.append(self._listening.accept()[0])
+                self.reached.set()
+
+    def hang_up(self):
+        for caller in self._callers:
+            caller.close()
+
+
+@pytest.fixture
+def hung():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = HungServer(listening)
+        threading.Thread(target=server.run, daemon=True).start()
+        yield server
+        listening.shutdown(socket.SHUT_RDWR)
+        server.hang_up()
+
+
+def lanes_at_work():
+    return [thread for thread in threading.enumerate() if thread.name.startswith(("lane ", "worker"))]
+
+
+@pytest.fixture(autouse=True)
+def lanes_end(tollgate, eventually):
+    """What was given up ends before its database does."""
+    yield
+    assert eventually(lambda: not lanes_at_work())
+
+
+@pytest.fixture
+def clock(clock):
+    """At the real time: receivers refuse signatures that are older than five minutes."""
+    clock.now = datetime.now(UTC)
+    return clock
+
+
+def with_settings(tollgate, **changes):
+    fields = {name: getattr(tollgate.settings, name) for name in tollgate.settings.model_fields_set}
+    return replace(tollgate, settings=type(tollgate.settings)(_env_file=None, **fields, **changes))
+
+
+def mailing(tollgate, port):
+    return with_settings(tollgate, smtp_url=f"smtp://127.0.0.1:{port}", mail_from="shop@example.com")
+
+
+@contextmanager
+def working(tollgate, carriers=CARRIERS):
+    """A worker, and whatever hangs is let go of before it is stopped."""
+    worker = Worker(tollgate, carriers)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop(seconds=0)
+
+
+def tell(tollgate, hook):
+    view, _ = endpoints.create(tollgate, hook.url, actor="test")
+    history.test(tollgate, view.id, actor="test")
+
+
+def write_letters(tollgate, count=1):
+    facts = {"endpoint": "whe_1", "url": "https://example.com", "why": "it was gone"}
+    with tollgate.db.write() as session:
+        for number in range(count):
+            letters.write(
+                session, tollgate, "endpoint", str(number), facts, to="a@example.com", now=tollgate.clock()
+            )  # fmt: skip
+
+
+@pytest.fixture
+def comes_due(tollgate, stripe, btcpay, clock, buy, notify):
+    """A purchase whose notification is stored and not worked on."""
+
+    def _comes_due(rail):
+        buy(rail.name)
+        reference = rail.pay(at=clock.now)
+        receipts.store(tollgate, rail.name, Hint(f"evt_{rail.name}", "paid", reference), notify(reference))
+
+    return _comes_due
+
+
+@pytest.fixture
+def applied(rows):
+    return lambda: [row.provider for row in rows(Receipt) if row.state == "applied"]
+
+
+def test_a_mail_server_that_hangs_does_not_hold_up_a_receipt(tollgate, hung, stripe, comes_due, applied, eventually):
+    slow = mailing(tollgate, hung.port)
+    write_letters(slow)
+    with working(slow):
+        assert hung.reached.wait(10)
+        comes_due(stripe)
+        assert eventually(lambda: applied() == ["stripe"], seconds=10)
+
+
+def test_a_rail_that_hangs_does_not_hold_up_the_other(tollgate, stripe, btcpay, comes_due, applied, eventually):
+    asked, go_on = threading.Event(), threading.Event()
+    stripe.on_snapshot = lambda: (asked.set(), go_on.wait(10))
+    comes_due(stripe)
+    with working(tollgate):
+        asked.wait(10)
+        comes_due(btcpay)
+        first = eventually(lambda: applied() == ["btcpay"], seconds=5)
+        go_on.set()
+        assert (first, eventually(lambda: len(applied()) == 2)) == (True, True)
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_the_others(tollgate, eventually):
+    trials = with_settings(tollgate, allow_private_webhooks=True)
+    with receiver() as slow, receiver() as quick, working(trials):
+        slow.hold.clear()
+        [tell(trials, hook) for hook in (slow, quick)]
+        heard = eventually(lambda: len(quick.heard) == 1, seconds=5)
+        still_waiting = not slow.heard
+        slow.hold.set()
+        assert (heard, still_waiting, eventually(lambda: len(slow.heard) == 1)) == (True, True, True)
+
+
+def test_what_is_still_in_hand_at_the_end_is_given_back(tollgate, hung, rows):
+    slow = mailing(tollgate, hung.port)
+    write_letters(slow)
+    with working(slow):
+        assert hung.reached.wait(10)
+    assert [(row.state, row.lease, row.lease_until) for row in rows(Parcel)] == [("due", None, None)]
+
+
+def test_a_receipt_still_in_hand_at_the_end_is_given_back(tollgate, stripe, comes_due, rows):
+    asked, go_on = threading.Event(), threading.Event()
+    stripe.on_snapshot = lambda: (asked.set(), go_on.wait(10))
+    comes_due(stripe)
+    with working(tollgate):
+        asked.wait(10)
+    (row,) = rows(Receipt)
+    go_on.set()
+    assert (row.state, row.lease) == ("due", None)
+
+
+def test_whoever_was_given_up_writes_nothing_down_any_more(tollgate, hung, rows, eventually):
+    slow = mailing(tollgate, hung.port)
+    write_letters(slow)
+    with working(slow):
+        assert hung.reached.wait(10)
+    hung.hang_up()
+    assert eventually(lambda: not lanes_at_work())
+    assert [(row.state, row.error) for row in rows(Parcel)] == [("due", None)]
+
+
+def test_while_the_mail_server_is_away_one_letter_is_tried_for_all(tollgate, free_port, rows, eventually):
+    away = mailing(tollgate, free_port)
+    write_letters(away, 3)
+    with working(away):
+        assert eventually(lambda: any("the mail server" in (row.error or "") for row in rows(Parcel)))
+    assert sorted(row.attempts for row in rows(Parcel)) == [0, 0, 1]
+
+
+@pytest.fixture
+def free_port():
+    """Where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def test_a_lane_whose_host_is_away_rests_and_comes_back(clock, eventually):
+    ticks = [0.0]
+    lanes = Lanes(clock=lambda: ticks[0])
+
+    def nobody_there(_):
+        raise Away("nobody there")
+
+    lanes.begin("mail", ["par_1", "par_2"], nobody_there)
+    assert eventually(lambda: not lanes_at_work())
+    resting = lanes.busy()
+    ticks[0] = REST_SECONDS
+    assert (resting, lanes.busy()) == (("mail",), ())
+
+
+def test_a_rail_that_does_not_answer_leaves_its_checkout_to_be_closed_later(
+    tollgate, btcpay, buy, clock, rows, checkout_rows
+):
+    buy("btcpay")
+    closing = {"checkout": checkout_rows()[0].id}
+    btcpay.close = lambda _: (_ for _ in ()).throw(Unavailable("down"))
+    with tollgate.db.write() as session:
+        outbox.add(session, "close_checkout", "close:x", closing, now=clock())
+    with pytest.raises(Away):
+        outbox.send(tollgate, CARRIERS, rows(Parcel)[0].id)
+    assert (rows(Parcel)[0].state, rows(Parcel)[0].error) == ("due", "btcpay: down")
+
+
+def test_two_workers_send_each_parcel_once(tollgate, rows, eventually):
+    carried = []
+    with tollgate.db.write() as session:
+        [outbox.add(session, "trial", f"trial:{n}", {"number": n}, now=tollgate.clock()) for n in range(30)]
+    carriers = {"trial": lambda _, payload: carried.append(payload["number"])}
+    with working(tollgate, carriers), working(tollgate, carriers):
+        assert eventually(lambda: {row.state for row in rows(Parcel)} == {"sent"}, seconds=15)
+    assert sorted(carried) == list(range(30))

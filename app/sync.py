@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from app import failpoints, fulfil
+from app import failpoints, fulfil, receipts
 from app.freshness import publish
 from app.models import Checkout
 from app.patience import ImpatientError
@@ -23,7 +23,7 @@ NUDGE_SECONDS = 2.0  # the page loads itself again anyway
 
 def checkout(tollgate: Tollgate, checkout_id: str, *, leased: Leased | None = None) -> None:
     """Ask the provider and apply its answer. Raises ProviderError, and then nothing has changed but the ticket."""
-    provider_name, reference, ticket = _take_ticket(tollgate, checkout_id)
+    provider_name, reference, known, ticket = _take_ticket(tollgate, checkout_id)
     provider = tollgate.providers.get(provider_name)
     if provider is None or reference is None:
         raise Unavailable(f"{provider_name} is not configured, or has not answered yet")
@@ -36,6 +36,8 @@ def checkout(tollgate: Tollgate, checkout_id: str, *, leased: Leased | None = No
         failpoints.reach("before_commit")
     failpoints.reach("after_commit")
     publish(tollgate, changed)
+    if snapshot.agreement and snapshot.agreement.reference != known:
+        receipts.release(tollgate, provider_name, snapshot.agreement.reference)
 
 
 def _with_hinted_refund(provider: Provider, snapshot: Snapshot, leased: Leased | None) -> Snapshot:
@@ -45,16 +47,16 @@ def _with_hinted_refund(provider: Provider, snapshot: Snapshot, leased: Leased |
     return replace(snapshot, refunds=(*snapshot.refunds, provider.show_refund(snapshot.reference, leased.hint.refund)))
 
 
-def _take_ticket(tollgate: Tollgate, checkout_id: str) -> tuple[str, str | None, int]:
+def _take_ticket(tollgate: Tollgate, checkout_id: str) -> tuple[str, str | None, str | None, int]:
     """A later ticket means a later question, so an older answer can be told from a newer one whatever the clocks say."""
     with tollgate.db.write() as session:
         row = session.execute(
             update(Checkout)
             .where(Checkout.id == checkout_id)
             .values(ticket=Checkout.ticket + 1, asked_at=tollgate.clock())
-            .returning(Checkout.provider, Checkout.reference, Checkout.ticket)
+            .returning(Checkout.provider, Checkout.reference, Checkout.agreement, Checkout.ticket)
         ).one()
-        return row.provider, row.reference, row.ticket
+        return row.provider, row.reference, row.agreement, row.ticket
 
 
 def nudge(tollgate: Tollgate, order_id: str) -> None:

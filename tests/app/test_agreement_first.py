@@ -1,0 +1,81 @@
+"""A subscription's invoice may be told of before its session, and names the subscription alone: it is not left behind."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app import receipts, sync
+from app.ingest import receive
+from app.models import Receipt
+from app.worker import run_once
+from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState
+
+MONTH = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """A paid subscription of which nobody has told us yet."""
+
+    session: Any
+    invoice: Any
+
+
+@pytest.fixture
+def told(buy, stripe, clock, notify):
+    buy()
+    fact = PaymentFact("in_1", PaymentState.PAID, Money(1200, "USD"), clock(), clock(), clock() + MONTH)
+    reference = next(iter(stripe.answers))
+    stripe.answers[reference] = stripe.said(
+        stripe.opened[0],
+        reference,
+        CheckoutState.PAID,
+        payments=(fact,),
+        agreement=Agreement("sub_1", AgreementState.ACTIVE),
+    )
+    invoice = notify(None, "evt_invoice", kind="invoice.paid", agreement="sub_1")
+    return Subscribed(notify(reference, "evt_session", kind="checkout.session.completed"), invoice)
+
+
+@pytest.fixture
+def states(rows):
+    return lambda: {row.event_id: row.state for row in rows(Receipt)}
+
+
+def test_an_invoice_before_its_session_waits(tollgate, told):
+    assert receive(tollgate, "stripe", told.invoice).state == "parked"
+
+
+def test_an_invoice_before_its_session_is_applied_once_the_session_came(tollgate, told, states):
+    receive(tollgate, "stripe", told.invoice)
+    receive(tollgate, "stripe", told.session)
+    assert states() == {"evt_invoice": "due", "evt_session": "applied"}
+    run_once(tollgate)
+    assert states() == {"evt_invoice": "applied", "evt_session": "applied"}
+
+
+def test_an_invoice_after_its_session_is_applied_at_once(tollgate, told, states):
+    receive(tollgate, "stripe", told.session)
+    receive(tollgate, "stripe", told.invoice)
+    assert states() == {"evt_invoice": "applied", "evt_session": "applied"}
+
+
+def test_a_parking_under_way_while_the_subscription_becomes_known_comes_to_nothing(
+    tollgate, told, states, rows, checkout_rows
+):
+    receive(tollgate, "stripe", told.invoice)
+    parked = rows(Receipt)[0].id
+    receipts.release(tollgate, "stripe", "sub_1")
+    leased = receipts.lease(tollgate, parked)
+    sync.checkout(tollgate, checkout_rows()[0].id)
+    receipts.park(tollgate, leased)
+    assert states() == {"evt_invoice": "due"}
+
+
+def test_what_names_a_subscription_that_is_known_is_never_parked(tollgate, told, states, rows, checkout_rows):
+    receive(tollgate, "stripe", told.invoice)
+    sync.checkout(tollgate, checkout_rows()[0].id)
+    receipts.park(tollgate, receipts.lease(tollgate, rows(Receipt)[0].id))
+    assert states() == {"evt_invoice": "due"}

@@ -92,18 +92,25 @@ def lease(tollgate: Tollgate, receipt_id: str) -> Leased | None:
         return Leased(receipt.id, receipt.provider, Hint(**receipt.hint), token, receipt.attempts)
 
 
-def find_due(tollgate: Tollgate, *, limit: int) -> list[str]:
-    """Ids of receipts that wait for work now, oldest first."""
+def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Rails and ids of receipts that wait for work now, oldest first, leaving out some rails."""
     now = tollgate.clock()
     with tollgate.db.read() as session:
-        return list(
-            session.scalars(
-                select(Receipt.id)
-                .where(Receipt.state == "due", Receipt.due_at <= now)
-                .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
-                .order_by(Receipt.due_at)
-                .limit(limit)
-            )
+        rows = session.execute(
+            select(Receipt.provider, Receipt.id)
+            .where(Receipt.state == "due", Receipt.due_at <= now, Receipt.provider.not_in(without))
+            .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
+            .order_by(Receipt.due_at)
+            .limit(limit)
+        )
+        return [(row.provider, row.id) for row in rows]
+
+
+def give_back(tollgate: Tollgate, receipt_id: str) -> None:
+    """Somebody else may work on it at once. Whoever still has it in hand can write down nothing about it any more."""
+    with tollgate.db.write() as session:
+        session.execute(
+            update(Receipt).where(Receipt.id == receipt_id, Receipt.state == "due").values(lease=None, lease_until=None)
         )
 
 

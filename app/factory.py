@@ -47,7 +47,8 @@ def make_counter(settings: Settings) -> Counter:
     """Redis when given; else this one process counts alone (settings refuse several workers then)."""
     if not settings.redis_url:
         return MemoryCounter()
-    return FallbackCounter(RedisCounter(settings.redis_url), workers_total=settings.gate_workers_total)
+    shared = RedisCounter(settings.redis_url)
+    return FallbackCounter(shared, workers_total=settings.gate_workers_total, place=shared.place)
 
 
 def now_utc() -> datetime:

@@ -19,6 +19,7 @@ from typing import NoReturn
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from redis_cluster import Cluster
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
@@ -85,6 +86,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | Non
         url = f"unix://{socket}"
         yield url if wait_until_redis_answers(url) else None
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three nodes of our own, for tests that leave them as they were."""
+    program = redis_program()
+    if program is None:
+        absent("Redis")
+    cluster = Cluster(program, tmp_path_factory.mktemp("cluster"))
+    yield cluster
+    cluster.stop()
 
 
 def absent(what: str) -> NoReturn:

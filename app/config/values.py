@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from keystore.limits.address import read_address
+
 GENERATE = "generate one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 LONG, SHORT = 16, 8  # least characters of a secret we choose, and of one a provider chose for us
 PEPPER = 16
@@ -118,10 +120,12 @@ def database_url(value: Any) -> str:
 
 
 def redis_url(value: Any) -> str:
-    """redis://, rediss:// or unix://."""
-    parts = _split(text_of(value))
-    if parts is None or parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-        raise wrong("is not a Redis address", "write it like redis://127.0.0.1:6379/0")
+    """One server, a cluster or sentinels; see keystore.limits.address."""
+    try:
+        read_address(text_of(value))
+    except ValueError:
+        fix = "write it like redis://127.0.0.1:6379/0, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/master"
+        raise wrong("is not a Redis address", fix) from None
     return text_of(value)
 
 

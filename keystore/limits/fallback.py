@@ -12,6 +12,8 @@ from keystore.limits.memory import MemoryCounter
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
+EVERYTHING = ""
+
 T = TypeVar("T")
 
 
@@ -24,7 +26,8 @@ class FallbackCounter:
 
     After a failure the primary is left alone for `breaker_seconds`; then one caller tries it while the others stay on the
     fallback, so a store that hangs costs a process one time-out per `breaker_seconds`. It recovers by itself.
-    `degraded_total` counts the answers given without the primary.
+    `degraded_total` counts the answers given without the primary. `place` names what fails together with an entitlement, such
+    as one node of a cluster: the others are asked as ever.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class FallbackCounter:
         *,
         workers_total: int,
         breaker_seconds: float = 5,
+        place: Callable[[str], str] = lambda _: EVERYTHING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.degraded_total = 0
@@ -42,7 +46,10 @@ class FallbackCounter:
         self._breaker_seconds = breaker_seconds
         self._clock = clock
         self._lock = Lock()
-        self._open_until: float | None = None  # None: the primary is fine; else nobody asks it before then
+        self._place = place
+        self._open_until: dict[
+            str, float
+        ] = {}  # a place that failed, and until when nobody asks it; all others are fine
 
     def count(
         self,
@@ -55,7 +62,10 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
         try:
-            return self._ask(lambda: self._primary.count(entitlement, rates, cost=cost, budget=budget, block=block))
+            return self._ask(
+                self._place(entitlement),
+                lambda: self._primary.count(entitlement, rates, cost=cost, budget=budget, block=block),
+            )
         except CounterStoreDown as down:
             kept = _kept(block, down)
             count = self._local.count(entitlement, self._share(rates), cost=cost, budget=budget, block=kept)
@@ -66,7 +76,10 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown."""
         try:
-            return self._ask(lambda: self._primary.peek(entitlement, rates, budget=budget, block=block))
+            return self._ask(
+                self._place(entitlement),
+                lambda: self._primary.peek(entitlement, rates, budget=budget, block=block),
+            )
         except CounterStoreDown as down:
             kept = _kept(block, down)
             return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
@@ -74,30 +87,30 @@ class FallbackCounter:
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
         self._local.publish(entitlement, version)
-        self._ask(lambda: self._primary.publish(entitlement, version))
+        self._ask(self._place(entitlement), lambda: self._primary.publish(entitlement, version))
 
     def ping(self) -> None:
         """See Counter. Raises CounterStoreDown."""
-        self._ask(self._primary.ping)
+        self._ask(EVERYTHING, self._primary.ping)
 
-    def _ask(self, question: Callable[[], T]) -> T:
-        self._pass_breaker()
+    def _ask(self, place: str, question: Callable[[], T]) -> T:
+        if place in self._open_until:
+            self._pass_breaker(place)
         try:
             answer = question()
         except CounterStoreDown:
-            self._open_until = self._clock() + self._breaker_seconds
+            self._open_until[place] = self._clock() + self._breaker_seconds
             raise
-        self._open_until = None
+        if place in self._open_until:
+            self._open_until.pop(place, None)
         return answer
 
-    def _pass_breaker(self) -> None:
+    def _pass_breaker(self, place: str) -> None:
         with self._lock:
-            if self._open_until is None:
-                return
             now = self._clock()
-            if now < self._open_until:
+            if now < self._open_until.get(place, now):
                 raise LeftAlone("left alone after a failure")
-            self._open_until = now + self._breaker_seconds  # this caller tries; the others do not wait with it
+            self._open_until[place] = now + self._breaker_seconds  # this caller tries; the others do not wait with it
 
     def _degraded(self, count: Count) -> Count:
         with self._lock:

@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
 
 from keystore.errors import CounterStoreDown
 from keystore.limits.contract import NO_BLOCK, Block, Held, allowances, check_cost, full, judged
+from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
-from keystore.limits.wire import Wire
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -23,18 +20,13 @@ BLOCK_SECONDS = 86_400  # kept beyond the end of the period: clocks differ, and 
 class RedisCounter:
     """Exact wherever it is asked, on Redis' own clock. `timeout` in seconds bounds each wait; nothing is retried.
 
+    `url`: redis://, rediss:// or unix://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/master.
     `namespace` goes before every key; the entitlement is the hash tag, so all its windows live on one cluster node.
     """
 
     def __init__(self, url: str, *, timeout: float = 0.25, namespace: str = "tollgate") -> None:
-        waits: dict[str, Any] = {
-            "socket_timeout": timeout,
-            "socket_connect_timeout": timeout,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        # No greeting on a new connection: each of its steps would be one more wait of up to `timeout`.
-        self._redis = Redis.from_url(url, protocol=2, driver_info=None, **waits)
-        self._ask_redis = Wire(self._redis.connection_pool).ask
+        self._link = link_to(url, timeout=timeout)
+        self._ask_redis = self._link.ask
         self._namespace = namespace
 
     def count(
@@ -63,7 +55,11 @@ class RedisCounter:
     def ping(self) -> None:
         """See Counter."""
         with _translated():
-            self._redis.ping()
+            self._link.ping()
+
+    def place(self, entitlement: str) -> str:
+        """What of the store fails together with this entitlement: a cluster's node; everything, where there is one server."""
+        return self._link.place(self._key(entitlement))
 
     def _ask(self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block) -> Count:
         keys = [self._key(entitlement)]

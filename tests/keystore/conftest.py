@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from keystore_samples import NOW, PEPPERS, Database
 from redis import Redis
+from redis_cluster import Cluster
 from sqlalchemy.orm import Session
 
 from keystore import Issued, Keystore, RedisCounter
@@ -35,6 +36,12 @@ def namespace(redis_url: str) -> Iterator[str]:
 def redis_counter(redis_url: str, namespace: str) -> RedisCounter:
     """A patient counter in that corner."""
     return RedisCounter(redis_url, timeout=5, namespace=namespace)
+
+
+@pytest.fixture
+def cluster_counter(redis_cluster: Cluster) -> RedisCounter:
+    """A patient counter on a cluster that is the tests' own."""
+    return RedisCounter(redis_cluster.url, timeout=5, namespace=f"test-{uuid4().hex}")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every counter promises, in memory on a clock we set, and in Redis on its own."""
+"""What every counter promises: in memory on a clock we set, in Redis and in a Redis Cluster on theirs."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +28,10 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def counter(request):
-    return MemoryCounter(Clock()) if request.param == "memory" else request.getfixturevalue("redis_counter")
+    shared = request.param != "memory"
+    return request.getfixturevalue(f"{request.param}_counter") if shared else MemoryCounter(Clock())
 
 
 def remaining(count):

@@ -3,6 +3,8 @@
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import pytest
+
 from keystore import Rate, RedisCounter
 
 RATES = (Rate("minute", 130, 10_000_000), Rate("hour", 1000, 10_000_001))
@@ -14,9 +16,16 @@ def admitted(url, namespace, times):
     return sum(counter.count("ent_1", RATES).admitted for _ in range(times))
 
 
-def test_processes_together_get_exactly_the_limit(redis_url, namespace):
+@pytest.fixture(params=["server", "cluster"])
+def url(request):
+    """A Redis, or three."""
+    alone = request.param == "server"
+    return request.getfixturevalue("redis_url") if alone else request.getfixturevalue("redis_cluster").url
+
+
+def test_processes_together_get_exactly_the_limit(url, namespace):
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
-        passed = sum(pool.map(admitted, [redis_url] * 4, [namespace] * 4, [60] * 4))
+        passed = sum(pool.map(admitted, [url] * 4, [namespace] * 4, [60] * 4))
 
     assert passed == 130
-    assert RedisCounter(redis_url, namespace=namespace).peek("ent_1", RATES).allowances[1].remaining == 870
+    assert RedisCounter(url, namespace=namespace).peek("ent_1", RATES).allowances[1].remaining == 870

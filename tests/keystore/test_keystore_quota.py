@@ -16,9 +16,9 @@ MINUTE = (Rate("minute", 3, LONG),)
 FIFTY = Budget("may", 50, 600, 2_592_000)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def counter(request):
-    return MemoryCounter() if request.param == "memory" else request.getfixturevalue("redis_counter")
+    return MemoryCounter() if request.param == "memory" else request.getfixturevalue(f"{request.param}_counter")
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""How a process is connected to Redis, whichever kind of store it is."""
+
+from typing import Any, Protocol
+
+from redis import Redis, sentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from keystore.limits.address import CLUSTER, Group, read_address
+from keystore.limits.cluster import ClusterWire
+from keystore.limits.wire import Wire
+
+
+class Link(Protocol):
+    """What a counter needs of a store."""
+
+    def ask(self, *command: str | int | bytes) -> Any:
+        """The answer to one command, in one round trip. Raises RedisError or OSError."""
+
+    def place(self, key: str) -> str:
+        """A name for what fails together with this key."""
+
+    def ping(self) -> None:
+        """Return if the store answers. Raises RedisError or OSError."""
+
+
+class OneServer:
+    """A single Redis, or the master that sentinels name."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.ask = Wire(redis.connection_pool).ask
+
+    def place(self, key: str) -> str:
+        """Everything fails together."""
+        del key
+        return ""
+
+    def ping(self) -> None:
+        """See Link."""
+        self._redis.ping()
+
+
+def link_to(url: str, *, timeout: float) -> Link:
+    """Connect when first asked. `timeout` in seconds bounds each wait; nothing is retried. Raises ValueError for an odd address."""
+    # No greeting on a new connection: each of its steps would be one more wait of up to `timeout`.
+    options: dict[str, Any] = {"protocol": 2, "driver_info": None}
+    options |= {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    group = read_address(url)
+    if group is None:
+        return OneServer(Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options))
+    options |= group.login | ({"ssl": True} if group.tls else {})
+    if group.kind == CLUSTER:
+        return ClusterWire(group.nodes, timeout=timeout, options=options)
+    return OneServer(_master(group, options))
+
+
+def _master(group: Group, options: dict[str, Any]) -> Redis:
+    """Each new connection asks the sentinels where the master is now."""
+    once = {"retry": Retry(NoBackoff(), 0)}
+    watch: Any = sentinel.Sentinel  # only half typed
+    found = watch([*group.nodes], sentinel_kwargs=options | once, **options, **once)
+    master: Redis = found.master_for(group.service)
+    return master

@@ -1,0 +1,114 @@
+"""What only a Redis Cluster has: slots that move while they are counted in, and nodes that fail alone."""
+
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+from redis import Redis
+
+from keystore import CounterStoreDown, FallbackCounter, Rate, RedisCounter
+from keystore.limits.contract import Block
+from keystore.periods import Budget
+
+TIMEOUT = 0.2  # a little below the default: a busy machine may not fail these tests
+RATES = (Rate("minute", 500, 10_000_000), Rate("hour", 400, 10_000_001))
+BUDGET = Budget("p1", 300, 1000, 10_000)
+
+
+def test_an_entitlement_and_its_quota_live_on_one_node(cluster_counter, redis_cluster):
+    cluster_counter.count("ent_1", RATES, budget=BUDGET, block=Block(10, 10))
+    key = cluster_counter._key("ent_1")
+    with Redis(port=redis_cluster.port_of(key), decode_responses=True) as node:
+        assert sorted(node.scan_iter(f"{key}*")) == [key, f"{key}:p1"]
+
+
+def test_entitlements_are_spread_over_all_nodes(cluster_counter):
+    [cluster_counter.count(f"ent_{n}", RATES) for n in range(30)]
+
+    assert len({cluster_counter.place(f"ent_{n}") for n in range(30)}) == 3
+
+
+def test_a_question_is_one_command_on_one_node(cluster_counter, redis_cluster):
+    cluster_counter.count("ent_1", RATES)
+    with Redis(port=redis_cluster.port_of(cluster_counter._key("ent_1"))) as node:
+        node.config_resetstat()
+        [cluster_counter.count("ent_1", RATES) for _ in range(20)]
+        assert node.info("commandstats")["cmdstat_evalsha"]["calls"] == 20
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["moved", "on its way"])
+def test_a_slot_that_moves_takes_its_counts_along(cluster_counter, redis_cluster, half):
+    key = cluster_counter._key("ent_1")
+    cluster_counter.count("ent_1", RATES)
+    target = redis_cluster.move(key, half=half)
+    found = [cluster_counter.count("ent_1", RATES).allowances[0].remaining for _ in range(3)]
+    redis_cluster.settle(key, target)
+
+    assert found == [498, 497, 496]
+
+
+def test_after_a_move_the_new_node_is_asked_at_once(cluster_counter, redis_cluster):
+    cluster_counter.count("ent_1", RATES)
+    target = redis_cluster.move(cluster_counter._key("ent_1"))
+    cluster_counter.count("ent_1", RATES)
+
+    assert cluster_counter.place("ent_1") == f"127.0.0.1:{target}"
+
+
+def test_threads_get_exactly_the_limit_while_their_slot_moves_about(cluster_counter, redis_cluster):
+    with ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(lambda: cluster_counter.count("ent_1", RATES).admitted) for _ in range(1_000)]
+        moving = pool.submit(lambda: [redis_cluster.move(cluster_counter._key("ent_1")) for _ in range(8)])
+        admitted = sum(one.result() for one in asked)
+
+    assert moving.exception() is None
+    assert admitted == 400
+
+
+def test_a_first_node_that_is_dead_does_not_matter(redis_cluster):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{closed.getsockname()[1]}"
+        counter = RedisCounter(redis_cluster.url.replace("//", f"//{dead},"), timeout=5)
+        assert counter.count("ent_1", ()).admitted
+
+
+def test_a_cluster_that_is_nowhere_is_said_to_be_down_in_time():
+    counter = RedisCounter("redis+cluster://127.0.0.1:1,127.0.0.1:2", timeout=TIMEOUT)
+    started = time.monotonic()
+
+    with pytest.raises(CounterStoreDown):
+        counter.count("ent_1", RATES)
+    assert time.monotonic() - started < 0.3
+
+
+@pytest.fixture(params=[signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def outage(request, redis_cluster):
+    """One of three nodes fails: what an entitlement on it and one elsewhere are told, while it is gone and when it is back."""
+    shared = RedisCounter(redis_cluster.url, timeout=TIMEOUT, namespace=f"test-{time.monotonic_ns()}")
+    counter = FallbackCounter(shared, workers_total=4, breaker_seconds=0.5, place=shared.place)
+    counter.count("ent_0", RATES)
+    lost, kept = (next(f"ent_{n}" for n in range(99) if (shared.place(f"ent_{n}") == shared.place("ent_0")) is same) for same in (True, False))  # fmt: skip
+    port = int(shared.place(lost).rpartition(":")[2])
+    redis_cluster.signal(port, request.param)
+    said = [timed(counter, lost) for _ in range(20)]
+    others = [timed(counter, kept) for _ in range(20)]
+    redis_cluster.start(port) if request.param == signal.SIGKILL else redis_cluster.signal(port, signal.SIGCONT)
+    redis_cluster.wait_until_whole()
+    back = any(not timed(counter, lost)[0].degraded or time.sleep(0.1) for _ in range(100))
+    return SimpleNamespace(lost=said, kept=others, back=back)
+
+
+def timed(counter, entitlement):
+    started = time.monotonic()
+    return counter.count(entitlement, RATES), time.monotonic() - started
+
+
+def test_a_node_that_fails_degrades_only_what_it_has_and_for_no_longer_than_it_is_gone(outage):
+    assert all(count.degraded for count, _ in outage.lost)
+    assert not any(count.degraded for count, _ in outage.kept)
+    assert max(seconds for _, seconds in outage.lost + outage.kept) < 0.3
+    assert outage.back

@@ -17,6 +17,7 @@ from keystore.ids import new_id
 log = logging.getLogger(__name__)
 
 WEBHOOK = "webhook"  # the kind of parcel whose dedupe keys name a receiver: see `lane_of`
+FORGOTTEN = "forgotten"  # the state of a parcel that was sent and emptied since: see app.retention
 LEASE = timedelta(seconds=60)
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1800, *(7200,) * 5))  # then the tenth attempt was the last
 

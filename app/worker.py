@@ -13,6 +13,7 @@ from app import ingest, outbox, receipts
 from app.carriers import CARRIERS
 from app.lanes import Lanes
 from app.outbox import Carriers
+from app.retention import forget
 from app.sweep import sweep
 from app.tollgate import Tollgate
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
 FIRST_SECONDS = 5.0  # until the first sweep
+FORGET_SECONDS = 3600.0
 BATCH = 20
 MOST_RECEIVERS = 4  # of outgoing webhooks, at once in one process
 INBOX = "receipts of "
@@ -33,7 +35,8 @@ class Worker:
         self._lanes = Lanes()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
-        self._next = {"sweep": time.monotonic() + min(FIRST_SECONDS, tollgate.settings.sweep_seconds)}
+        soon = time.monotonic() + min(FIRST_SECONDS, tollgate.settings.sweep_seconds)
+        self._next = {"sweep": soon, "forget": soon}
 
     def start(self) -> None:
         """Begin."""
@@ -60,6 +63,7 @@ class Worker:
 
     def _hand_out(self) -> None:
         self._on_time("sweep", self._tollgate.settings.sweep_seconds, sweep)
+        self._on_time("forget", FORGET_SECONDS, forget)
         busy = self._lanes.busy()
         rails = tuple(lane.removeprefix(INBOX) for lane in busy if lane.startswith(INBOX))
         for rail, ids in _by_lane(receipts.find_due(self._tollgate, limit=BATCH, without=rails)).items():

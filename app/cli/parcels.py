@@ -6,7 +6,7 @@ from app.cli.bulk import dry_run_option, over
 from app.cli.common import ACTOR, open_tollgate, table
 from app.operators import parcels
 
-STATE = click.Choice(["due", "sent", "parked"])
+STATE = click.Choice(["due", "sent", "parked", "forgotten"])
 
 
 @click.group()

@@ -33,6 +33,7 @@ SECTIONS: Final = {
         "gate_workers_total",
         "worker",
         "sweep_seconds",
+        "retention_days",
         "log_level",
     ),
     "Finer points": ("key_prefix", "mode_setting", "grace_days", "stripe_api_base"),

@@ -165,6 +165,12 @@ class Settings(DatabaseSettings):
     sweep_seconds: int = Field(
         300, ge=1, le=86_400, description="How often providers are asked about payments whose notification never came."
     )
+    retention_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days after which notifications that were worked on, and what was sent, are forgotten. 0: never. Money and the audit log stay.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     @property

@@ -48,7 +48,7 @@ class Parcel(Base):
     dedupe: Mapped[str] = mapped_column(String(200), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
     payload: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(16), default="due")  # due | sent | parked
+    state: Mapped[str] = mapped_column(String(16), default="due")  # due | sent | parked | forgotten
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
     lease: Mapped[str | None] = mapped_column(String(40))

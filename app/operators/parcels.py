@@ -9,6 +9,7 @@ from app import audit
 from app.models import Parcel
 from app.operators.paging import read_page
 from app.operators.situations import NotPossible, NotThere
+from app.outbox import FORGOTTEN
 from app.tollgate import Tollgate
 from app.views import Page
 
@@ -20,7 +21,7 @@ class ParcelView:
     id: str
     kind: str
     dedupe: str
-    state: str  # due | sent | parked
+    state: str  # due | sent | parked | forgotten
     attempts: int
     due_at: datetime
     created_at: datetime
@@ -54,6 +55,8 @@ def resend(tollgate: Tollgate, parcel_id: str, *, actor: str) -> ParcelView:
         row = session.get(Parcel, parcel_id, with_for_update=True)
         if row is None:
             raise NotThere(parcel_id)
+        if row.state == FORGOTTEN:
+            raise NotPossible("it was sent so long ago that its content is forgotten")
         if row.lease_until is not None and row.lease_until >= now:
             raise NotPossible("it is being sent right now")
         before = {"state": row.state, "attempts": row.attempts}

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from app import audit
 from app.keys import MOST_PER_PAGE
 from app.models import Delivery, Parcel
+from app.outbox import FORGOTTEN
 from app.outgoing import events
 from app.outgoing.endpoints import find, hold
 from app.problems import EndpointDisabled, EndpointNotFound, InvalidInput
@@ -18,7 +19,7 @@ from keystore.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """One attempt. `state` is the message's now: due | sent | parked; `next_at` the next attempt while it is due."""
+    """One attempt. `state` is the message's now: due | sent | parked | forgotten; `next_at` the next attempt while it is due."""
 
     id: str
     message: str
@@ -59,7 +60,9 @@ def resend(tollgate: Tollgate, endpoint_id: str, message_id: str, *, actor: str)
         if endpoint.status != "enabled":
             raise EndpointDisabled(endpoint_id)
         name = events.dedupe(endpoint_id, message_id)
-        parcel = session.scalar(select(Parcel).where(Parcel.dedupe == name).with_for_update())
+        parcel = session.scalar(
+            select(Parcel).where(Parcel.dedupe == name, Parcel.state != FORGOTTEN).with_for_update()
+        )
         if parcel is None:
             raise EndpointNotFound(message_id)
         parcel.state, parcel.attempts, parcel.due_at = "due", 0, now

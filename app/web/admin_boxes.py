@@ -92,7 +92,7 @@ class ReplayedOut(BaseModel):
 class ParcelQuery(Paging):
     """Which parcels."""
 
-    state: Literal["due", "sent", "parked"] | None = None
+    state: Literal["due", "sent", "parked", "forgotten"] | None = None
     kind: Slug | None = None
 
 

@@ -4,10 +4,11 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from post_office import receiver
+from sqlalchemy import update
 
 from app import outbox, receipts
 from app.carriers import CARRIERS
@@ -229,3 +230,11 @@ def test_two_workers_send_each_parcel_once(tollgate, rows, eventually):
     with working(tollgate, carriers), working(tollgate, carriers):
         assert eventually(lambda: {row.state for row in rows(Parcel)} == {"sent"}, seconds=15)
     assert sorted(carried) == list(range(30))
+
+
+def test_the_worker_forgets_what_is_old(tollgate, stripe, comes_due, clock, rows, eventually):
+    comes_due(stripe)
+    with tollgate.db.write() as session:
+        session.execute(update(Receipt).values(state="applied", due_at=clock.now - timedelta(days=91)))
+    with working(with_settings(tollgate, sweep_seconds=1)):
+        assert eventually(lambda: rows(Receipt) == [], seconds=10)

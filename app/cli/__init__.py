@@ -16,6 +16,7 @@ COMMANDS: Final = {  # name -> module in this folder; its `command` is the click
     "demo": "demo",
     "dev": "dev",
     "doctor": "doctor",
+    "endpoints": "endpoints",
     "entitlements": "entitlements",
     "keys": "keys",
     "orders": "orders",

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(hours=24)  # both secrets sign for so long after a rotation
 LONGEST_URL = 2000
+LONGEST_DESCRIPTION = 80
 _VISIBLE = re.compile(r"[\x21-\x7e]+")  # the rest belongs percent-encoded, or in Punycode
 
 
@@ -59,6 +60,7 @@ def create(
     """A new endpoint and its signing secret, shown this once. Raises InvalidInput."""
     _check_url(tollgate, url)
     _check_events(listens_to)
+    _check_description(description)
     now, secret = tollgate.clock(), vault.new_secret()
     endpoint = WebhookEndpoint(
         id=new_id("whe"),
@@ -81,6 +83,8 @@ def change(tollgate: Tollgate, endpoint_id: str, changes: EndpointChanges, *, ac
         _check_url(tollgate, changes.url)
     if not isinstance(changes.events, Unset):
         _check_events(changes.events)
+    if not isinstance(changes.description, Unset):
+        _check_description(changes.description)
     now = tollgate.clock()
     with tollgate.db.write() as session:
         endpoint = hold(session, endpoint_id)
@@ -169,6 +173,11 @@ def _check_url(tollgate: Tollgate, url: str) -> None:
         raise InvalidInput("/url", str(error)) from None
     except egress.NoAnswer as error:
         log.warning("a webhook endpoint's name cannot be looked up now: %s", error)
+
+
+def _check_description(text: str | None) -> None:
+    if text is not None and not (text.isprintable() and len(text) <= LONGEST_DESCRIPTION):
+        raise InvalidInput("/description", f"write one line of at most {LONGEST_DESCRIPTION} characters")
 
 
 def _check_events(names: tuple[str, ...]) -> None:

@@ -106,6 +106,14 @@ class ShowsRefund(Protocol):
         """The refund that a hint named. Raises Unavailable, Refused, Unknown."""
 
 
+@runtime_checkable
+class CancelsAgreement(Protocol):
+    """Can end a subscription, so that nobody is charged any more."""
+
+    def cancel(self, agreement: str) -> None:
+        """At once; nothing is given back. One that is over already is no error. Raises Unavailable, Refused, Unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeenPayment:
     """A payment in a provider's own list. `reference`: our checkout's, or `agreement`: its subscription.

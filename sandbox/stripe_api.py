@@ -14,6 +14,7 @@ from sandbox import stripe_checkout as checkout
 from sandbox import stripe_life as life
 from sandbox import stripe_objects as objects
 from sandbox import stripe_portal as portal
+from sandbox import stripe_renewals as renewals
 from sandbox import stripe_rules as rules
 from sandbox.forms import decode
 from sandbox.state import Json, NotNow, base_url, hold_lock, world
@@ -126,6 +127,17 @@ def line_items(session: str) -> Response:
     retrieve(world(), "checkout.session", session)
     url = request.path.removeprefix("/stripe")
     return answer(page(world(), world().lines[session], g.params, url=url, allowed=()))
+
+
+@stripe_api.delete("/subscriptions/<agreement>")
+def cancel_subscription(agreement: str) -> Response:
+    """End a subscription at once. One that is over is not known here any more."""
+    rules.check(g.params, rules.GET)
+    found = retrieve(world(), "subscription", agreement)
+    if found["status"] not in renewals.LIVE:
+        raise Refusal(f"No such subscription: '{agreement}'", status=404, code="resource_missing", param="id")
+    actions.tell(world(), renewals.end(world(), found))
+    return answer(expand(world(), found, g.params.get("expand")))
 
 
 @stripe_api.post("/refunds")

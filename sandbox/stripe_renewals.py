@@ -75,7 +75,11 @@ def keep(world: World, session: Json, _: Json) -> Events:
 
 def cancel_now(world: World, session: Json, _: Json) -> Events:
     """The subscription is over."""
-    agreement = agreement_of(world, session)
+    return end(world, agreement_of(world, session))
+
+
+def end(world: World, agreement: Json) -> Events:
+    """The same, for whoever has it in hand."""
     agreement.update(status="canceled", canceled_at=world.now(), ended_at=world.now())
     return [("customer.subscription.deleted", agreement)]
 

@@ -5,7 +5,7 @@ import click
 from app.cli.bulk import dry_run_option
 from app.cli.common import ACTOR, open_tollgate, table
 from app.operators import money as held
-from app.operators import orders, refunds, timeline
+from app.operators import orders, refunds, subscriptions, timeline
 from app.operators.orders import OrderFilter, OrderLine
 from providers import money
 from providers.events import Money
@@ -95,12 +95,21 @@ def accept(order_id: str, payment: str | None, reason: str | None) -> None:
 @click.argument("order_id")
 @payment_option
 @click.option("--amount", type=click.IntRange(1), help="In minor units (cents, sats). Left out: all that is left.")
+@click.option("--cancel-subscription", is_flag=True, help="End the order's card subscription first.")
 @reason_option
 @dry_run_option
-def refund(order_id: str, payment: str | None, amount: int | None, reason: str | None, *, dry_run: bool) -> None:
+def refund(
+    order_id: str,
+    payment: str | None,
+    amount: int | None,
+    reason: str | None,
+    *,
+    cancel_subscription: bool,
+    dry_run: bool,
+) -> None:
     """Give money back at the provider. The same command again never gives it back twice."""
     tollgate = open_tollgate()
-    wanted = refunds.RefundOrder(payment, amount, reason)
+    wanted = refunds.RefundOrder(payment, amount, reason, cancel_subscription)
     if dry_run:
         click.echo(f"{_price(refunds.preview(tollgate, order_id, wanted))} would go back. Nothing has changed.")
         return
@@ -108,6 +117,17 @@ def refund(order_id: str, payment: str | None, amount: int | None, reason: str |
     click.echo(f"{_price(Money(made.amount, made.currency))} of {made.payment}: {made.reference} is {made.state}.")
     if made.link:
         click.echo(f"Send the payer this link, where they claim it: {made.link}")
+    if subscriptions.goes_on(tollgate, order_id):
+        click.echo(f"The subscription goes on. To end it: tollgate orders cancel-subscription {order_id} --reason …")
+
+
+@command.command("cancel-subscription")
+@click.argument("order_id")
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def cancel_subscription(order_id: str, reason: str) -> None:
+    """End the order's card subscription at its provider, at once. Nothing is given back."""
+    ended = subscriptions.cancel(open_tollgate(), order_id, reason=reason, actor=ACTOR)
+    click.echo(f"Ended: {', '.join(ended)}." if ended else "It was over already.")
 
 
 @command.command()

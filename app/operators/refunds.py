@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app import attention, audit, books
 from app.freshness import publish
 from app.models import Order, Payment, Refund
+from app.operators import subscriptions
 from app.operators.money import named, payments_of
 from app.operators.situations import AlreadyRefunded, NotPossible, NotThere, RefundInFlight, RefundRefused
 from app.problems import InvalidInput, OrderNotFound, ProviderFailed
@@ -26,11 +27,15 @@ FINAL = {
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """What to give back. `payment` None: the only one there is; `amount` None: all that is left, else minor units."""
+    """What to give back. `payment` None: the only one there is; `amount` None: all that is left, else minor units.
+
+    `cancel_subscription`: end the order's subscription too, or the card is charged again next month.
+    """
 
     payment: str | None = None
     amount: int | None = None
     reason: str | None = None
+    cancel_subscription: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,12 @@ class Claim:
 def refund(tollgate: Tollgate, order_id: str, wanted: RefundOrder, *, actor: str) -> RefundView:
     """Give money back at the provider, then write it down. The same request again never gives back twice.
 
+    A subscription is ended first: what comes after may be asked for again, and is nothing to end twice.
     Raises OrderNotFound, NotThere, AlreadyRefunded, RefundInFlight, InvalidInput, NotPossible, RefundRefused, ProviderFailed.
     """
+    if wanted.cancel_subscription:
+        preview(tollgate, order_id, wanted)  # what cannot be given back ends nothing either
+        subscriptions.cancel(tollgate, order_id, reason=wanted.reason, actor=actor)
     claim = _claim(tollgate, order_id, wanted)
     made = _ask(tollgate, claim)
     return _record(tollgate, claim, made, reason=wanted.reason, actor=actor)

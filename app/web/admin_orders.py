@@ -5,7 +5,7 @@ from typing import Literal, Self
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.operators import money, orders, refunds, timeline
+from app.operators import money, orders, refunds, subscriptions, timeline
 from app.operators.orders import OrderFilter, OrderLine
 from app.operators.refunds import RefundView
 from app.operators.timeline import OrderFile
@@ -40,9 +40,21 @@ class AcceptIn(BaseModel):
 
 
 class RefundIn(AcceptIn):
-    """What to give back. `amount` in minor units; left out: all that is left of the payment."""
+    """What to give back. `amount` in minor units; left out: all that is left of the payment.
+
+    `cancel_subscription`: end the order's card subscription first, which otherwise goes on charging.
+    """
 
     amount: int | None = Field(None, ge=1, le=10**15)
+    cancel_subscription: bool = False
+
+
+class CancelIn(BaseModel):
+    """Why; it stands in the audit log."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason
 
 
 class ResolveIn(BaseModel):
@@ -199,6 +211,17 @@ def refund_payment(path: OrderPath, body: RefundIn) -> Response:
     wanted = refunds.RefundOrder(**body.model_dump())
     made = refunds.refund(tollgate(), path.order_id, wanted, actor=actor())
     return answer(RefundOut.of(made), 201)
+
+
+@api.post(
+    "/orders/<id('ord'):order_id>/cancel-subscription",
+    operation_id="admin_cancel_subscription",
+    responses={200: OrderFileOut, **problems(502)},
+)
+def cancel_subscription(path: OrderPath, body: CancelIn) -> Response:
+    """End the order's card subscription at its provider, at once. Nothing is given back; doing it again is no error"""
+    subscriptions.cancel(tollgate(), path.order_id, reason=body.reason, actor=actor())
+    return _file(path.order_id)
 
 
 @api.post(

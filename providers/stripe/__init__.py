@@ -104,6 +104,16 @@ class Stripe:
         """See Refunds."""
         return refunds.refund(self._api, payment_reference, money, idempotency_key=idempotency_key, retry=retry)
 
+    @within(BUDGET_SECONDS)
+    def cancel(self, agreement: str) -> None:
+        """See CancelsAgreement. Stripe no longer knows one that is over, except where it is asked to show it."""
+        v1 = self._api.v1
+        try:
+            self._api.ask(v1.subscriptions.cancel, checked(agreement))
+        except (Refused, Unknown):
+            if self._api.ask(v1.subscriptions.retrieve, agreement).get("status") != "canceled":
+                raise
+
     def payments_since(self, since: datetime) -> Iterator[SeenPayment]:
         """See ListsPayments. Each page has a budget of its own."""
         return listing.payments(self._api, since)

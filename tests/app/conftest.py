@@ -1,12 +1,15 @@
 """A whole Tollgate without a web: real databases, and two rails whose answers a test writes down."""
 
 import json
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from sqlalchemy import select
 
+from app import logs
 from app.catalog import Catalog, Offer
 from app.checkout import NewOrder, open_order
 from app.config import Settings
@@ -69,6 +72,7 @@ class ScriptedRail:
         self.on_open = self.on_snapshot = lambda: None
         self.refunded, self.refund_answer, self.shown_refund = [], None, PRICE
         self.listed = []
+        self.canceled, self.on_cancel = [], lambda agreement: None
         self.price_answer = Price("price_pro", PRICE, active=True, interval=None)
 
     def read(self, note):
@@ -116,6 +120,10 @@ class ScriptedRail:
         if isinstance(self.refund_answer, Exception):
             raise self.refund_answer
         return self.refund_answer or RefundMade(f"back-{idempotency_key}", "succeeded")
+
+    def cancel(self, agreement):
+        self.canceled.append(agreement)
+        self.on_cancel(agreement)
 
     def payments_since(self, since):
         return iter(self.listed)
@@ -220,3 +228,17 @@ def eventually(condition, seconds=5.0):
 @pytest.fixture(name="eventually")
 def eventually_fixture():
     return eventually
+
+
+@pytest.fixture
+def lines(capsys):
+    """Whatever is logged from now on, as text. Logging is put back afterwards."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    root.handlers = []
+    logs.configure("DEBUG")
+    written = []
+    yield lambda: written.append(capsys.readouterr().out) or "".join(written)
+    root.handlers = before
+    root.setLevel(level)
+    structlog.reset_defaults()

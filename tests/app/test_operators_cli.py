@@ -41,6 +41,7 @@ WHY = ("--reason", "an outage")
         ("orders", "refund", "ord_x", "--dry-run"),
         ("orders", "resolve", "ord_x", *WHY),
         ("orders", "sync", "ord_x"),
+        ("orders", "cancel-subscription", "ord_x", *WHY),
         ("entitlements", "show", "ent_x"),
         ("entitlements", "extend", "ent_x", "--days", "1", *WHY),
         ("entitlements", "suspend", "ent_x", *WHY),
@@ -60,6 +61,7 @@ def test_what_is_not_there_ends_with_one(run, words):
     "words",
     [
         ("orders", "resolve", "ord_x"),
+        ("orders", "cancel-subscription", "ord_x"),
         ("orders", "refund", "ord_x", "--amount", "-1"),
         ("entitlements", "extend", "ent_x", *WHY),
         ("entitlements", "extend", "--days", "1", *WHY),

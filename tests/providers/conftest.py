@@ -19,7 +19,7 @@ def wire() -> Iterator[responses.RequestsMock]:
 
 def _stand_in(wire: responses.RequestsMock, url: str) -> StandIn:
     server = StandIn()
-    for method in ("GET", "POST"):
+    for method in ("GET", "POST", "DELETE"):
         wire.add_callback(method, re.compile(re.escape(url) + ".*"), callback=server)
     return server
 

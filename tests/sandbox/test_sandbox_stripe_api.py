@@ -141,3 +141,11 @@ def test_refunds_add_up_to_the_charge_and_no_further(client, control):
     assert (charge.refunded, [refund.amount for refund in charge.refunds.data]) == (True, [9000, 900])
     with pytest.raises(stripe.InvalidRequestError, match="already been refunded"):
         client.v1.refunds.create({"payment_intent": intent})
+
+
+def test_a_subscription_is_ended_once_and_then_not_known_to_be_ended_again(client, control):
+    session = client.v1.checkout.sessions.create(order())
+    subscription = control.session(session.id, "pay")["subscription"]["id"]
+    assert client.v1.subscriptions.cancel(subscription).status == "canceled"
+    with pytest.raises(stripe.InvalidRequestError, match="No such subscription"):
+        client.v1.subscriptions.cancel(subscription)

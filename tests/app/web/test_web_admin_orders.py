@@ -85,12 +85,21 @@ def test_a_refund_ends_the_key_at_once(ask, bought, client):
         ({"amount": "5"}, 422, "invalid_request"),
         ({"payment": "pay_x"}, 404, "not_found"),
         ({"more": 1}, 422, "invalid_request"),
+        ({"cancel_subscription": 1}, 422, "invalid_request"),
+        ({"cancel_subscription": True}, 409, "not_possible"),
     ],
 )
 def test_absurd_refunds_are_not_made(ask, bought, rows, stripe, body, status, code):
     answer = ask("POST", f"/orders/{bought['id']}/refund", body)
     assert (answer.status_code, answer.json["code"]) == (status, code)
     assert (rows(Refund), stripe.refunded) == ([], [])
+
+
+@pytest.mark.parametrize(("body", "status", "code"), [({}, 422, "invalid_request"), (WHY, 409, "not_possible")])
+def test_no_subscription_is_ended_where_there_is_none(ask, bought, stripe, body, status, code):
+    answer = ask("POST", f"/orders/{bought['id']}/cancel-subscription", body)
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert stripe.canceled == []
 
 
 def test_nothing_goes_back_twice(ask, bought):

@@ -1,0 +1,132 @@
+"""Subscriptions that an operator ends: the card is not charged any more, whatever our books made of its money."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.models import AuditEntry, Checkout, Order
+from app.operators import orders, refunds, subscriptions
+from app.operators.refunds import RefundOrder
+from app.operators.situations import NotPossible
+from app.problems import InvalidInput, OrderNotFound, ProviderFailed
+from providers.base import Refused, Unavailable
+from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState, Price
+
+WHY = {"reason": "asked by mail", "actor": "admin:ada"}
+
+
+@pytest.fixture
+def subscribed(tollgate, buy, stripe, clock):
+    """An order whose subscription is paid for a month; its id."""
+    stripe.price_answer = Price("price_pro", Money(1200, "USD"), active=True, interval="month")
+    order_id = buy("stripe").order.id
+    fact = PaymentFact(
+        "in_1", PaymentState.PAID, Money(1200, "USD"), clock(), clock(), clock() + timedelta(days=30), "price_pro"
+    )
+    reference = next(iter(stripe.answers))
+    stripe.answers[reference] = stripe.said(
+        stripe.opened[0],
+        reference,
+        CheckoutState.PAID,
+        payments=(fact,),
+        agreement=Agreement("sub_1", AgreementState.ACTIVE),
+    )
+    stripe.on_cancel = lambda _: says(stripe, agreement=Agreement("sub_1", AgreementState.CANCELED, clock()))
+    orders.sync_now(tollgate, order_id)
+    return order_id
+
+
+def says(stripe, **changes):
+    """From now on the provider says something else of the only session."""
+    (reference,) = stripe.answers
+    stripe.answers[reference] = replace(stripe.answers[reference], **changes)
+
+
+def refusing(error):
+    def refuse(_):
+        raise error
+
+    return refuse
+
+
+def test_a_subscription_is_ended_at_its_provider(tollgate, subscribed, stripe, rows):
+    assert subscriptions.cancel(tollgate, subscribed, **WHY) == ("sub_1",)
+    assert (stripe.canceled, rows(Checkout)[0].agreement_state) == (["sub_1"], "canceled")
+
+
+def test_who_ended_it_and_why_is_written_down(tollgate, subscribed, rows):
+    subscriptions.cancel(tollgate, subscribed, **WHY)
+    (entry,) = [row for row in rows(AuditEntry) if row.action == "subscription.canceled"]
+    assert (entry.actor, entry.after) == ("admin:ada", {"subscription": "sub_1", "reason": "asked by mail"})
+
+
+def test_ending_it_twice_asks_the_provider_once(tollgate, subscribed, stripe):
+    subscriptions.cancel(tollgate, subscribed, **WHY)
+    assert subscriptions.cancel(tollgate, subscribed, **WHY) == ()
+    assert stripe.canceled == ["sub_1"]
+
+
+def test_a_subscription_that_does_not_match_its_order_is_ended_all_the_same(tollgate, subscribed, stripe, rows):
+    (reference,) = stripe.answers
+    says(stripe, sold=replace(stripe.answers[reference].sold, amount=Money(1, "USD")))
+    orders.sync_now(tollgate, subscribed)
+    assert rows(Order)[0].attention == "mismatch"
+    assert subscriptions.cancel(tollgate, subscribed, **WHY) == ("sub_1",)
+
+
+def test_a_subscription_that_is_ended_is_no_reason_to_look_any_more(tollgate, subscribed, rows):
+    with tollgate.db.write() as session:
+        order = session.get(Order, subscribed)
+        order.flags, order.attention = {"paid_twice:sub_1": {"detail": "two", "open": True}}, "paid_twice"
+    subscriptions.cancel(tollgate, subscribed, **WHY)
+    assert rows(Order)[0].attention is None
+
+
+@pytest.mark.parametrize("provider", ["btcpay", "stripe"])
+def test_an_order_that_was_to_be_paid_once_has_none(tollgate, buy, provider):
+    with pytest.raises(NotPossible, match="no subscription"):
+        subscriptions.cancel(tollgate, buy(provider).order.id, **WHY)
+
+
+def test_a_subscription_that_nobody_took_out_cannot_be_ended(tollgate, subscribed, stripe):
+    says(stripe, agreement=None)
+    with pytest.raises(NotPossible, match="no subscription"):
+        subscriptions.cancel(tollgate, subscribed, **WHY)
+
+
+def test_an_unknown_order_has_none(tollgate):
+    with pytest.raises(OrderNotFound):
+        subscriptions.cancel(tollgate, "ord_nobody", **WHY)
+
+
+@pytest.mark.parametrize(("error", "refused"), [(Unavailable("down"), False), (Refused("no permission"), True)])
+def test_what_the_provider_did_not_do_is_not_written_down(tollgate, subscribed, stripe, rows, error, refused):
+    stripe.on_cancel = refusing(error)
+    with pytest.raises(ProviderFailed) as raised:
+        subscriptions.cancel(tollgate, subscribed, **WHY)
+    assert raised.value.refused is refused
+    assert "subscription.canceled" not in [row.action for row in rows(AuditEntry)]
+
+
+def test_a_refund_leaves_the_subscription_alone_unless_told(tollgate, subscribed, stripe):
+    refunds.refund(tollgate, subscribed, RefundOrder(), actor="admin:ada")
+    assert (stripe.canceled, subscriptions.goes_on(tollgate, subscribed)) == ([], True)
+
+
+def test_a_refund_ends_the_subscription_when_told(tollgate, subscribed, stripe):
+    made = refunds.refund(tollgate, subscribed, RefundOrder(cancel_subscription=True), actor="admin:ada")
+    assert (made.amount, stripe.canceled, subscriptions.goes_on(tollgate, subscribed)) == (1200, ["sub_1"], False)
+
+
+def test_a_refund_that_cannot_be_made_ends_nothing(tollgate, subscribed, stripe):
+    with pytest.raises(InvalidInput):
+        refunds.refund(tollgate, subscribed, RefundOrder(amount=9999, cancel_subscription=True), actor="admin:ada")
+    assert stripe.canceled == []
+
+
+def test_no_money_goes_back_where_the_subscription_could_not_be_ended(tollgate, subscribed, stripe):
+    stripe.on_cancel = refusing(Unavailable("down"))
+    with pytest.raises(ProviderFailed):
+        refunds.refund(tollgate, subscribed, RefundOrder(cancel_subscription=True), actor="admin:ada")
+    assert stripe.refunded == []

@@ -89,12 +89,15 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | Non
 
 
 @pytest.fixture(scope="session")
-def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def redis_software() -> str:
+    """The program, for tests that need servers of their own."""
+    return redis_program() or absent("Redis")
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(redis_software: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three nodes of our own, for tests that leave them as they were."""
-    program = redis_program()
-    if program is None:
-        absent("Redis")
-    cluster = Cluster(program, tmp_path_factory.mktemp("cluster"))
+    cluster = Cluster(redis_software, tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.stop()
 

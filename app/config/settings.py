@@ -49,7 +49,7 @@ class Settings(DatabaseSettings):
     redis_url: values.RedisUrl | None = Field(
         None,
         repr=False,
-        description="Shared counters. Needed as soon as there is more than one worker.",
+        description="Shared counters: one Redis, a cluster or sentinels. Needed as soon as there is more than one worker.",
         examples=["redis://127.0.0.1:6379/0"],
     )
 

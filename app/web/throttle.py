@@ -4,18 +4,16 @@ One limiter per app: a module-level one would share its counters between two app
 """
 
 import hashlib
-from typing import Any
 
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.exceptions import HTTPException
 
 from app.tollgate import Tollgate
 from app.web import admin_access
 from app.web.client_address import bucket, client_address
 from app.web.holders import held
+from app.web.throttle_store import store_of
 
 ORDERS_PER_MINUTE = 120
 LIMITS = {
@@ -42,7 +40,6 @@ LETTERS = "3/hour"  # to one address, whoever asks; told in the same way whether
 LIMITED_BLUEPRINTS = (held.name, admin_access.api.name)
 HOLDERS = "600/minute"  # on the blueprint: it holds before the key is looked up
 ADMIN_FAILURES = "20/minute"
-HUNG_SECONDS = 0.2  # how long a hung Redis may hold up a request
 
 
 class Throttle(Limiter):
@@ -56,11 +53,11 @@ class Throttle(Limiter):
 def init_app(app: Flask) -> None:
     """Wrap the views of the table. While Redis is away each process counts for itself."""
     tollgate: Tollgate = app.extensions["tollgate"]
-    url = tollgate.settings.redis_url
+    uri, options = store_of(tollgate.settings.redis_url)
     limiter = Throttle(
         caller,
-        storage_uri=_storage(url),
-        storage_options=_impatient() if url else {},
+        storage_uri=uri,
+        storage_options=options,
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         headers_enabled=False,  # it would send Retry-After with every 200
@@ -96,14 +93,3 @@ def asked_about() -> str:
 
 def _is_refusal(response: Response) -> bool:
     return response.status_code in (401, 403)
-
-
-def _impatient() -> dict[str, Any]:
-    """redis-py on its own tries three times more, with pauses of seconds."""
-    return {"socket_timeout": HUNG_SECONDS, "socket_connect_timeout": HUNG_SECONDS, "retry": Retry(NoBackoff(), 0)}
-
-
-def _storage(redis_url: str | None) -> str:
-    if not redis_url:
-        return "memory://"
-    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url

@@ -90,6 +90,7 @@ class Wire:
         now = self._clock()
         if connection is None or (now - self._used > IDLE_SECONDS and _is_gone(connection)):
             connection = self._make()
+            connection.connect()  # not left to the first command: only so do sentinels get asked for the master
         self._used = now
         connection.send_packed_command([b"".join([question.packed for question in questions])], check_health=False)
         for question in questions:

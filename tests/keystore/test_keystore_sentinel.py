@@ -1,0 +1,57 @@
+"""A sentinel, and two servers of which it names one the master."""
+
+import subprocess
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
+
+import pytest
+from redis import Redis
+from redis_cluster import free_ports, wait_until
+
+from keystore import CounterStoreDown, Rate, RedisCounter
+
+RATES = (Rate("minute", 9, 10_000_000),)
+
+
+@pytest.fixture
+def watched(redis_software, tmp_path):
+    """The ports of two servers and of their sentinel, which takes the first one for the master."""
+    one, two, sentinel = free_ports(3)
+    watching = f"port {sentinel}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {one} 1\n"
+    (tmp_path / "sentinel.conf").write_text(watching)
+    serving = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+    programs = [
+        (str(tmp_path / "sentinel.conf"), "--sentinel"),
+        *(("--port", str(port), *serving) for port in (one, two)),
+    ]
+    with ExitStack() as stack:
+        for program in programs:
+            process = subprocess.Popen([redis_software, *program], cwd=tmp_path, stdout=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        for port in (one, two, sentinel):
+            wait_until(lambda port=port: ask(port, "PING"))
+        yield SimpleNamespace(one=one, two=two, sentinel=sentinel, url=f"redis+sentinel://127.0.0.1:{sentinel}/main")
+
+
+def ask(port, *command):
+    with Redis(port=port, socket_timeout=5, decode_responses=True) as redis:
+        return redis.execute_command(*command)
+
+
+def is_counted(counter):
+    """A connection to the master of before fails first."""
+    with suppress(CounterStoreDown):
+        return counter.count("ent_1", RATES).admitted
+
+
+def test_the_master_counts_and_so_does_the_next_one(watched):
+    counter = RedisCounter(watched.url, timeout=5)
+    counter.count("ent_1", RATES)
+    counted = ask(watched.one, "DBSIZE"), ask(watched.two, "DBSIZE")
+    ask(watched.sentinel, "SENTINEL", "REMOVE", "main")
+    ask(watched.sentinel, "SENTINEL", "MONITOR", "main", "127.0.0.1", watched.two, 1)
+    ask(watched.one, "CLIENT", "KILL", "TYPE", "normal")
+    wait_until(lambda: is_counted(counter))
+
+    assert (counted, ask(watched.two, "DBSIZE")) == ((1, 0), 1)

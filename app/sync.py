@@ -2,15 +2,16 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app import failpoints, fulfil, receipts
 from app.freshness import publish
-from app.models import Checkout
+from app.models import Checkout, Order
 from app.patience import ImpatientError
 from app.receipts import Leased
+from app.subscribing import GOING_ON
 from app.tollgate import Tollgate
 from providers.base import Provider, ProviderError, ShowsRefund, Unavailable
 from providers.events import Snapshot
@@ -18,6 +19,7 @@ from providers.events import Snapshot
 log = logging.getLogger(__name__)
 
 NUDGE_PAUSE = timedelta(seconds=2)
+SUBSCRIPTION_PAUSE = timedelta(seconds=5)  # several calls each, and nobody is through the portal sooner
 NUDGE_SECONDS = 2.0  # the page loads itself again anyway
 
 
@@ -60,7 +62,7 @@ def _take_ticket(tollgate: Tollgate, checkout_id: str) -> tuple[str, str | None,
 
 
 def nudge(tollgate: Tollgate, order_id: str) -> None:
-    """The buyer is looking: ask about this order's open checkouts unless somebody just did. Never raises provider errors."""
+    """The buyer is looking: ask about what may have changed unless somebody just did. Never raises provider errors."""
     for checkout_id, rail in _stale(tollgate, order_id):
         try:
             tollgate.patience.run(rail, checkout, tollgate, checkout_id, seconds=NUDGE_SECONDS)
@@ -71,18 +73,25 @@ def nudge(tollgate: Tollgate, order_id: str) -> None:
 
 
 def _stale(tollgate: Tollgate, order_id: str) -> list[tuple[str, str]]:
-    """Unpaid checkouts of the order, claimed so that a page that refreshes itself asks at most every two seconds."""
+    """Unpaid checkouts of the order, and subscriptions that pay for the same key: who comes back from the billing portal
+    sees what changed there. Claimed, so that a page that loads itself again asks at most every few seconds.
+    """
     now = tollgate.clock()
-    waiting = (
-        select(Checkout.id)
-        .where(
-            Checkout.order_id == order_id, Checkout.reference.is_not(None), Checkout.state.in_(("open", "processing"))
-        )
-        .where(Checkout.asked_at.is_(None) | (Checkout.asked_at < now - NUDGE_PAUSE))
+    waiting = and_(
+        Checkout.order_id == order_id, Checkout.state.in_(("open", "processing")), _before(now - NUDGE_PAUSE)
     )
+    entitlement = select(Order.entitlement_id).where(Order.id == order_id).scalar_subquery()
+    same_key = Checkout.order_id.in_(select(Order.id).where(Order.entitlement_id == entitlement))
+    renewing = and_(same_key, Checkout.agreement_state.in_(GOING_ON), _before(now - SUBSCRIPTION_PAUSE))
+    stale = select(Checkout.id).where(Checkout.reference.is_not(None), or_(waiting, renewing))
     with tollgate.db.read() as session:
-        if not session.scalars(waiting).first():
+        if not session.scalars(stale).first():
             return []
     with tollgate.db.write() as session:
-        claimed = update(Checkout).where(Checkout.id.in_(waiting)).values(asked_at=now)
+        free = stale.with_for_update(skip_locked=True)  # what somebody holds is being asked about
+        claimed = update(Checkout).where(Checkout.id.in_(free)).values(asked_at=now)
         return [(row.id, row.provider) for row in session.execute(claimed.returning(Checkout.id, Checkout.provider))]
+
+
+def _before(moment: datetime) -> ColumnElement[bool]:
+    return or_(Checkout.asked_at.is_(None), Checkout.asked_at < moment)

@@ -1,9 +1,10 @@
 """The gate's words: what a request has to pay and show, and what we tell it. PURE."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from keystore.periods import quota_of
 from keystore.plans import QUOTA, Count, Plan, rates_of
@@ -63,6 +64,9 @@ class Toll:
             raise ValueError("a request costs at least 1")
 
 
+PLAIN = Toll()
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer to one request. `count` is there when limits were read, `order_url` when paying would help."""
@@ -82,11 +86,12 @@ UNKNOWN = Decision(Outcome.INVALID_KEY, detail="There is no such key.")
 
 
 class Denied(Exception):
-    """A refusal on its way to the edge."""
+    """A refusal on its way to the edge. `scope`: what the endpoint asks for."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, *, scope: str | None = None) -> None:
         super().__init__(decision.outcome.value)
         self.decision = decision
+        self.scope = scope
 
 
 class Headers(Protocol):
@@ -94,6 +99,20 @@ class Headers(Protocol):
 
     def get(self, name: str, /) -> str | None:
         """The value of a header."""
+
+
+class RequestHeaders:
+    """The two headers that may hold a key, where WSGI keeps them."""
+
+    __slots__ = ("_environ",)
+    _PLACES: ClassVar = {"X-API-Key": "HTTP_X_API_KEY", "Authorization": "HTTP_AUTHORIZATION"}
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str, /) -> str | None:
+        """The value of one of the two."""
+        return self._environ.get(self._PLACES[name])
 
 
 def missing(toll: Toll, record: KeyRecord, plan: Plan) -> str:
@@ -108,6 +127,8 @@ def missing(toll: Toll, record: KeyRecord, plan: Plan) -> str:
 
 def never_fits(cost: int, record: KeyRecord, plan: Plan) -> str:
     """Which limit could not hold a request of this cost however empty it were, in words; empty when none."""
+    if cost == 1:
+        return ""
     for rate in rates_of(plan, record.limits):
         if cost > rate.limit:
             return f"A request that costs {cost} can never pass: the limit is {rate.limit} per {rate.window} s."

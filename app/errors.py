@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
@@ -154,7 +154,7 @@ def _provider_failed(error: problems.ProviderFailed) -> Response:
 
 def _denied(error: Denied) -> Response:
     decision, code = error.decision, error.decision.outcome.value
-    return problem(code, decision.detail, headers=challenge(code, g.get("scope")), **members_of(decision))
+    return problem(code, decision.detail, headers=challenge(code, error.scope), **members_of(decision))
 
 
 def _too_often(error: RateLimitExceeded) -> Response:

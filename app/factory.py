@@ -11,7 +11,7 @@ from app.gate import Gate
 from app.pricing import PriceBook
 from app.rails import build_rails
 from app.tollgate import Tollgate
-from app.web import fast
+from app.web import fast, shell
 from keystore.limits import Counter, FallbackCounter, MemoryCounter, RedisCounter
 
 
@@ -36,10 +36,11 @@ def create_app(settings: Settings | None = None, *, tollgate: Tollgate | None = 
     app = web.make_flask(tollgate)
     app.extensions["tollgate"] = tollgate
     app.extensions["gate"] = Gate(tollgate)
-    logs.init_app(app)
+    logs.configure(tollgate.settings.log_level)
     errors.init_app(app)
     web.init_app(app)
     fast.init_app(app)
+    shell.init_app(app)
     return app
 
 

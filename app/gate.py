@@ -15,6 +15,7 @@ from app.decision import (
     MALFORMED,
     OF_VERDICT,
     PAYING_HELPS,
+    PLAIN,
     UNKNOWN,
     Decision,
     Denied,
@@ -52,14 +53,10 @@ class Gate:
         self._used = Recently(monotonic)
         self.usage = UsageBatch(tollgate)
 
-    def decide(
-        self, headers: Headers, *, cost: int = 1, scope: str | None = None, feature: str | None = None
-    ) -> Decision:
+    def decide(self, headers: Headers, toll: Toll = PLAIN) -> Decision:
         """Judge and count one request on a gated endpoint."""
         text = key_text(headers)
-        if isinstance(text, Decision):
-            return text
-        return self.decide_key(text, Toll(cost, scope, feature))
+        return text if isinstance(text, Decision) else self.decide_key(text, toll)
 
     def decide_key(self, text: str, toll: Toll) -> Decision:
         """The same for a key that was taken out of its request already."""

@@ -8,19 +8,14 @@ import logging
 import random
 import re
 import sys
-import time
 from typing import Any, Final, TextIO
 
 import structlog
-from flask import Flask, Response, g, request
 
 from app import audit
 
 HEADER = "X-Request-Id"
-QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 TALKATIVE = ("stripe", "urllib3", "werkzeug")  # they log whole requests below WARNING
-
-log = logging.getLogger(__name__)
 
 _RANDOM = (
     random.Random()
@@ -72,14 +67,6 @@ def configure(level: str) -> None:
     )
 
 
-def init_app(app: Flask) -> None:
-    """Logging and request ids for a Flask app."""
-    configure(app.extensions["tollgate"].settings.log_level)
-    app.before_request(_begin)
-    app.after_request(_finish)
-    app.teardown_request(_forget)
-
-
 def request_id() -> str:
     """Of the request at hand; a new one outside of any."""
     return audit.request_id.get() or _new_id()
@@ -92,27 +79,6 @@ def choose_request_id(given: str) -> str:
 
 def _new_id() -> str:
     return f"req_{_RANDOM.getrandbits(96):024x}"
-
-
-def _begin() -> None:
-    audit.request_id.set(choose_request_id(request.headers.get(HEADER, "")))
-    g.started = time.perf_counter()
-
-
-def _finish(response: Response) -> Response:
-    response.headers[HEADER] = request_id()
-    # gated requests are the hot path and health checks are noise: their lines are for DEBUG only
-    level = logging.DEBUG if "decision" in g or request.path in QUIET_PATHS else logging.INFO
-    if log.isEnabledFor(level):
-        milliseconds = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
-        details = {"method": request.method, "path": request.path, "status": response.status_code, "ms": milliseconds}
-        log.log(level, "request", extra=details)
-    return response
-
-
-def _forget(_error: BaseException | None) -> None:
-    """Threads are reused: the next request must not inherit this one's id."""
-    audit.request_id.set(None)
 
 
 def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

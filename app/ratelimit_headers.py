@@ -3,6 +3,8 @@
 The draft has changed its syntax more than once; when it does again, only this file follows. PURE.
 """
 
+from functools import lru_cache
+
 from keystore.plans import Allowance, Count
 
 
@@ -32,6 +34,7 @@ def _wait(count: Count) -> int:
     return max((item.reset for item in limits_of(count) if item.name in count.refused), default=1) or 1
 
 
+@lru_cache(maxsize=256)
 def _quoted(name: str) -> str:
     """A structured-field string (RFC 9651)."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,5 +1,6 @@
 """What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
 
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -96,13 +97,26 @@ def problem_of(decision: Decision, *, base: str | None, request_id: str | None, 
 
 def identity_headers(answer: Answer) -> dict[str, str]:
     """Who is calling, for the API behind the gate. Words that a header cannot hold are %-encoded."""
+    one_each = ("key_id", "entitlement", "owner", "plan")
+    return _said(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
+
+
+@lru_cache(maxsize=4096)
+def _said(
+    key_id: str | None,
+    entitlement: str | None,
+    owner: str | None,
+    plan: str | None,
+    scopes: tuple[str, ...],
+    features: tuple[str, ...],
+) -> dict[str, str]:
     words = {
-        "X-Tollgate-Key-Id": [answer["key_id"]],
-        "X-Tollgate-Entitlement": [answer["entitlement"]],
-        "X-Tollgate-Owner": [answer["owner"]],
-        "X-Tollgate-Plan": [answer["plan"]],
-        "X-Tollgate-Scopes": answer["scopes"],
-        "X-Tollgate-Features": answer["features"],
+        "X-Tollgate-Key-Id": (key_id,),
+        "X-Tollgate-Entitlement": (entitlement,),
+        "X-Tollgate-Owner": (owner,),
+        "X-Tollgate-Plan": (plan,),
+        "X-Tollgate-Scopes": scopes,
+        "X-Tollgate-Features": features,
     }
     said = {name: " ".join(quote(item, safe=PLAIN) for item in items if item) for name, items in words.items()}
     return {name: value for name, value in said.items() if value}
@@ -117,8 +131,10 @@ def limit_headers(answer: Answer) -> dict[str, str]:
 
 
 def _window(allowance: Allowance) -> dict[str, str | int]:
-    return {name: getattr(allowance, name) for name in Window.model_fields}
+    name, limit, remaining, reset, window = allowance
+    return {"name": name, "limit": limit, "remaining": remaining, "reset": reset, "window": window}
 
 
 def _quota(allowance: Allowance) -> dict[str, int]:
-    return {name: getattr(allowance, name) for name in QuotaLeft.model_fields}
+    _, limit, remaining, reset, window = allowance
+    return {"limit": limit, "remaining": remaining, "reset": reset, "window": window}

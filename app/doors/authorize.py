@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 
 from app import refusals
-from app.decision import Headers, Outcome
+from app.decision import Headers, Outcome, Toll
 from app.doors.answers import answer_of, identity_headers, problem_of
 from app.doors.verify import Cost, Feature, Scopes
 from app.gate import Gate
@@ -72,7 +72,7 @@ def for_nginx(reply: Reply) -> Reply:
 
 
 def _judge(gate: Gate, headers: Headers, *, route: Route, request_id: str) -> Reply:
-    decision = gate.decide(headers, cost=route.cost, scope=route.scope, feature=route.feature)
+    decision = gate.decide(headers, Toll(route.cost, route.scope, route.feature))
     limits = headers_of(decision.count) if decision.count else {}
     if decision.outcome is Outcome.ALLOWED:
         return Reply(200, limits | identity_headers(answer_of(decision, base=None)))

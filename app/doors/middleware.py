@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from app import refusals
-from app.decision import Decision, Toll, key_text
+from app.decision import Decision, RequestHeaders, Toll, key_text
 from app.doors.answers import Answer, answer_of, identity_headers, limit_headers
 
 OURS = "HTTP_X_TOLLGATE_"
@@ -70,18 +70,8 @@ class TollgateMiddleware:
         return self._application(environ, _adding(headers, start_response))
 
     def _ask(self, environ: WSGIEnvironment, toll: Toll) -> Answer:
-        text = key_text(_Headers(environ))
+        text = key_text(RequestHeaders(environ))
         return answer_of(text, base=None) if isinstance(text, Decision) else self._verifier.verify(text, toll)
-
-
-class _Headers:
-    """Request headers where WSGI keeps them."""
-
-    def __init__(self, environ: WSGIEnvironment) -> None:
-        self._environ = environ
-
-    def get(self, name: str, /) -> str | None:
-        return self._environ.get(_variable(name))
 
 
 def _variable(name: str) -> str:

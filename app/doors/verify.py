@@ -40,14 +40,19 @@ def verify(gate: Gate, asked: Question, *, request_id: str) -> Answer:
     return answer_of(decision, base=gate.public_url, request_id=request_id)
 
 
-def refusal_of_service(authorization: str | None, tokens: Iterable[SecretStr]) -> str | None:
-    """The code with which a caller without a service token is refused; None for one that has it. Constant time."""
-    scheme, _, given = (authorization or "").partition(" ")
-    known = [token.get_secret_value().encode() for token in tokens]
-    if not known:
-        return "forbidden"
-    if scheme.lower() != "bearer" or not given.strip():
-        return "unauthorized"
-    offered = given.strip().encode()
-    matches = [hmac.compare_digest(offered, token) for token in known]  # all of them, whichever matches
-    return None if any(matches) else "forbidden"
+class Services:
+    """Who may ask: the holders of these tokens."""
+
+    def __init__(self, tokens: Iterable[SecretStr]) -> None:
+        self._known = [token.get_secret_value().encode() for token in tokens]
+
+    def refusal(self, authorization: str | None) -> str | None:
+        """The code with which a caller without a service token is refused; None for one that has it. Constant time."""
+        scheme, _, given = (authorization or "").partition(" ")
+        if not self._known:
+            return "forbidden"
+        if scheme.lower() != "bearer" or not given.strip():
+            return "unauthorized"
+        offered = given.strip().encode()
+        matches = [hmac.compare_digest(offered, token) for token in self._known]  # all of them, whichever matches
+        return None if any(matches) else "forbidden"

@@ -1,5 +1,6 @@
 """HTTP only: parse the request, call one step, shape the answer. No SQL and no provider's SDK in here."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask_openapi import Info, OpenAPI
@@ -26,7 +27,6 @@ from app.web import (
     recovery,
     renewals,
     renewing,
-    security,
     throttle,
     usage,
     verify,
@@ -34,6 +34,7 @@ from app.web import (
 )
 from app.web.answers import Problem
 from app.web.reading import API_BODY, StrictRequest, refusal
+from app.web.sessions import LazySessions
 
 API = (
     plans.api,
@@ -49,6 +50,7 @@ API = (
 )
 # Their endpoints are on admin_access.api.
 OPERATING = (admin, admin_books, admin_boxes, admin_endpoints, admin_entitlements, admin_orders)
+SITES = (pages.site, renewing.site, recovery.site)
 DESCRIPTION = (
     "Buy access to an API by card or by bitcoin, hold a key, pass the gate. "
     "Money is in minor units of its currency (bitcoin: sats), times are UTC, errors are application/problem+json with a stable `code`."
@@ -65,6 +67,11 @@ class StrictOpenAPI(OpenAPI):
     """A Flask app that describes itself and reads JSON strictly."""
 
     request_class = StrictRequest
+    session_interface = LazySessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view or hook is a coroutine; looking whether one is costs a request more than its key."""
+        return func
 
 
 class IdConverter(BaseConverter):
@@ -100,6 +107,7 @@ def make_flask(tollgate: Tollgate) -> OpenAPI:
         SESSION_COOKIE_NAME="__Host-tg_session" if settings.secure else "tg_session",
         SESSION_COOKIE_SECURE=settings.secure,
         SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,  # forms are on SITES; a key in a header is no cookie: nobody can be tricked into sending it
         WTF_CSRF_SSL_STRICT=False,  # it asks for a Referer, and our own policy forbids browsers to send one
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a pricing page may stay open overnight
     )
@@ -113,13 +121,11 @@ def init_app(app: OpenAPI) -> None:
     csrf = CSRFProtect(app)
     for api in API:
         app.register_api(api)
-        csrf.exempt(api)  # a key in a header is no cookie: nobody can be tricked into sending it
     app.register_blueprint(machines.pages)
     app.register_blueprint(machines.swagger_files)
-    app.register_blueprint(pages.site)
-    app.register_blueprint(renewing.site)
-    app.register_blueprint(recovery.site)
+    for site in SITES:
+        app.register_blueprint(site)
+        app.before_request_funcs[site.name].insert(0, csrf.protect)
     languages.init_app(app)
     throttle.init_app(app)
-    security.init_app(app)
     app.jinja_env.globals.update(test_mode=tollgate.settings.mode == "test", base=tollgate.settings.public_url)

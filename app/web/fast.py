@@ -1,125 +1,94 @@
 """The two hot doors, `POST /v1/keys/verify` and `GET /v1/authz`, answered before Flask's routing: the same functions, the same answers.
 
 Only what is plain is answered here. Whatever is odd (another method, no JSON, a wrong token) goes on to Flask with its body
-as it came, and what was raised on the way is raised again in there, so that `app.errors` alone decides what errors look like.
+as it came, and what was raised on the way is given to Flask's error handlers, so that `app.errors` alone decides what errors look like.
 """
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from io import BytesIO
-from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, request
+from flask import Flask
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from app import audit
+from app.decision import RequestHeaders
 from app.doors import authorize, verify
 from app.gate import Gate
-from app.logs import HEADER, choose_request_id
-from app.tollgate import Tollgate
+from app.logs import request_id
 from app.web.reading import API_BODY
-from app.web.security import api_headers
+from app.web.shell import COUNTED
 
-RAISED = "tollgate.raised"
 JSON = ("application/json", "application/json; charset=utf-8")
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
-
-class Answer(NamedTuple):
-    """What goes out."""
-
-    status: int
-    content_type: str
-    body: bytes
-    headers: dict[str, str]
-
-
-Door = Callable[[WSGIEnvironment, str], Answer | None]
+Answer = tuple[int, str, bytes, dict[str, str]]  # status, content type, body, more headers
+Door = Callable[[WSGIEnvironment], Answer | None]
 
 
 def init_app(app: Flask) -> None:
-    """Stand in front of Flask. At DEBUG every request has its line in the log, and those are Flask's."""
-    tollgate: Tollgate = app.extensions["tollgate"]
-    if tollgate.settings.log_level != "DEBUG":
-        app.before_request(_raise_again)
-        app.wsgi_app = FastDoors(app)  # type: ignore[method-assign]  # as Flask's documentation says to
-
-
-def _raise_again() -> None:
-    error = request.environ.get(RAISED)
-    if error is not None:
-        raise error
+    """Stand in front of Flask."""
+    app.wsgi_app = FastDoors(app)  # type: ignore[method-assign]  # as Flask's documentation says to
 
 
 class FastDoors:
     """A WSGI application in front of Flask's."""
 
     def __init__(self, app: Flask) -> None:
+        self._app = app
         self._flask = app.wsgi_app
-        self._extensions = app.extensions
-        self._tokens = app.extensions["tollgate"].settings.service_tokens
-        self._headers = [*api_headers().items()]
-        self._doors: dict[tuple[str, str], Door] = {
-            ("POST", verify.PATH): self._verify,
-            ("GET", authorize.PATH): self._authorize,
+        self._services = verify.Services(app.extensions["tollgate"].settings.service_tokens)
+        self._doors: dict[str, tuple[str, Door]] = {
+            verify.PATH: ("POST", self._verify),
+            authorize.PATH: ("GET", self._authorize),
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
-        door = self._doors.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        method, door = self._doors.get(environ["PATH_INFO"], ("", None))
         if door is None:
             return self._flask(environ, start_response)
-        request_id = environ["HTTP_X_REQUEST_ID"] = choose_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        audit.request_id.set(request_id)
+        environ[COUNTED] = None  # the limits are part of these answers
         try:
-            answer = door(environ, request_id)
+            answer = door(environ) if environ["REQUEST_METHOD"] == method else None
         except Exception as error:  # noqa: BLE001 (Flask's to answer)
-            environ[RAISED], answer = error, None
-        finally:
-            audit.request_id.set(None)
+            return self._apologize(error, environ, start_response)
         if answer is None:
             return self._flask(environ, start_response)
-        told = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), (HEADER, request_id)]
-        start_response(STATUS[answer.status], [*self._headers, *told, *answer.headers.items()])
-        return [answer.body]
+        status, content_type, body, headers = answer
+        told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()]
+        start_response(STATUS[status], told)
+        return [body]
+
+    def _apologize(self, error: Exception, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with self._app.request_context(environ):
+            response = self._app.finalize_request(self._app.handle_user_exception(error), from_error_handler=True)
+            return response(environ, start_response)
 
     @property
     def _gate(self) -> Gate:
-        gate: Gate = self._extensions["gate"]
+        gate: Gate = self._app.extensions["gate"]
         return gate
 
-    def _verify(self, environ: WSGIEnvironment, request_id: str) -> Answer | None:
+    def _verify(self, environ: WSGIEnvironment) -> Answer | None:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") not in JSON or not length.isdecimal() or int(length) > API_BODY:
             return None
-        if verify.refusal_of_service(environ.get("HTTP_AUTHORIZATION"), self._tokens):
+        if self._services.refusal(environ.get("HTTP_AUTHORIZATION")):
             return None
         body = environ["wsgi.input"].read(int(length))
-        environ["wsgi.input"] = BytesIO(body)
         try:
             question = verify.Question.model_validate_json(body)
         except ValidationError:
+            environ["wsgi.input"] = BytesIO(body)
             return None
-        said = verify.verify(self._gate, question, request_id=request_id)
-        return Answer(200, "application/json", to_json(said), {})
+        said = verify.verify(self._gate, question, request_id=request_id())
+        return 200, "application/json", to_json(said), {}
 
-    def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Answer:
+    def _authorize(self, environ: WSGIEnvironment) -> Answer:
         query = environ.get("QUERY_STRING", "")
-        reply = authorize.authorize(self._gate, _KeyHeaders(environ), query=query, request_id=request_id)
+        reply = authorize.authorize(self._gate, RequestHeaders(environ), query=query, request_id=request_id())
         if reply.problem is None:
-            return Answer(reply.status, "text/html; charset=utf-8", b"", reply.headers)
-        return Answer(reply.status, "application/problem+json", to_json(reply.problem), reply.headers)
-
-
-class _KeyHeaders:
-    """The two headers that may hold a key, where WSGI keeps them."""
-
-    _PLACES = {"X-API-Key": "HTTP_X_API_KEY", "Authorization": "HTTP_AUTHORIZATION"}  # noqa: RUF012 (nobody writes it)
-
-    def __init__(self, environ: WSGIEnvironment) -> None:
-        self._environ = environ
-
-    def get(self, name: str, /) -> str | None:
-        return self._environ.get(self._PLACES[name])
+            return reply.status, "text/html; charset=utf-8", b"", reply.headers
+        return reply.status, "application/problem+json", to_json(reply.problem), reply.headers

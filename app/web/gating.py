@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar, overload
 
-from flask import Response, after_this_request, current_app, g, request
+from flask import current_app, g, request
 
-from app.decision import Decision, Denied, Outcome, Toll
-from app.ratelimit_headers import headers_of
+from app.decision import Decision, Denied, Outcome, RequestHeaders, Toll
+from app.web.shell import COUNTED
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,26 +33,19 @@ def gate(
     view: View[P, R] | None = None, /, *, cost: int = 1, scope: str | None = None, feature: str | None = None
 ) -> View[P, R] | Callable[[View[P, R]], View[P, R]]:
     """Let only a paid key with room in its limits pass; `cost` requests are counted. Everybody else gets problem+json."""
-    Toll(cost, scope, feature)  # a cost that would give requests away fails here, not at the first request
+    toll = Toll(cost, scope, feature)  # a cost that would give requests away fails here, not at the first request
 
     def decorate(inner: View[P, R]) -> View[P, R]:
         @wraps(inner)
         def gated(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.scope = scope
-            g.decision = current_app.extensions["gate"].decide(request.headers, cost=cost, scope=scope, feature=feature)
-            after_this_request(_add_headers)
-            if g.decision.outcome is not Outcome.ALLOWED:
-                raise Denied(g.decision)
+            environ = request.environ
+            decision: Decision = current_app.extensions["gate"].decide(RequestHeaders(environ), toll)
+            environ[COUNTED] = decision.count  # it was counted, whatever becomes of the request
+            if decision.outcome is not Outcome.ALLOWED:
+                raise Denied(decision, scope=scope)
+            g.decision = decision
             return inner(*args, **kwargs)
 
         return gated
 
     return decorate if view is None else decorate(view)
-
-
-def _add_headers(response: Response) -> Response:
-    """On errors too: whatever became of the request, it was counted."""
-    decision: Decision = g.decision
-    if decision.count:
-        response.headers.extend(headers_of(decision.count))
-    return response

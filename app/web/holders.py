@@ -32,8 +32,8 @@ def account_holder() -> KeyRecord:
     """The same, with scope `account`: a key for calling an API is not a key to the account. Raises Denied."""
     record = holder()
     if ACCOUNT not in record.scopes:
-        g.scope = ACCOUNT
-        raise Denied(Decision(Outcome.INSUFFICIENT_SCOPE, record, detail=f"This key lacks the scope {ACCOUNT}."))
+        lacking = Decision(Outcome.INSUFFICIENT_SCOPE, record, detail=f"This key lacks the scope {ACCOUNT}.")
+        raise Denied(lacking, scope=ACCOUNT)
     return record
 
 

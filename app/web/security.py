@@ -5,7 +5,6 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
 from secure import (
     ContentSecurityPolicy,
     CrossOriginOpenerPolicy,
@@ -18,46 +17,52 @@ from secure import (
 )
 
 from app.config import Settings
-from app.tollgate import Tollgate
 
 STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 STRIPE_API = "https://api.stripe.com"
 YEAR = 31_536_000
+FILES = ("/static/", "/docs/assets/")  # they may be kept
+NOT_STORED = ("Cache-Control", "no-store")
+
+Headers = list[tuple[str, str]]
 
 
-def init_app(app: Flask) -> None:
-    """Worked out once, put on every response. `/docs` gets a looser policy for Swagger's own styles; JSON needs only a little."""
-    tollgate: Tollgate = app.extensions["tollgate"]
-    settings = tollgate.settings
-    page = _policy().style_src("'self'").img_src("'self'", "data:").form_action("'self'", *pay_hosts(settings))
-    swagger = (
-        _policy()
-        .script_src("'self'")
-        .style_src("'self'", "'unsafe-inline'")
-        .img_src("'self'", "data:")
-        .connect_src("'self'")
-    )
-    pages = dict(_headers(settings, page).headers)
-    docs = dict(_headers(settings, swagger.form_action("'none'")).headers)
-    filled = _policy().style_src("'self'").img_src("'self'", "data:").script_src("'self'").form_action("'self'")
-    recover = dict(_headers(settings, filled).headers)  # a script of ours reads the link's fragment there
-    others = {"/docs": docs, "/recover": recover, "/recover/ask": recover}
-    api = api_headers()
+class Policies:
+    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; JSON needs only a little."""
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        if request.path.startswith("/v1/"):
-            response.headers.extend(api)
-            return response
-        response.headers.update(others.get(request.path, pages))
-        if request.endpoint not in ("static", "swagger.static"):
-            response.headers["Cache-Control"] = "no-store"
-        return response
+    def __init__(self, settings: Settings) -> None:
+        page = _policy().style_src("'self'").img_src("'self'", "data:").form_action("'self'", *pay_hosts(settings))
+        swagger = (
+            _policy()
+            .script_src("'self'")
+            .style_src("'self'", "'unsafe-inline'")
+            .img_src("'self'", "data:")
+            .connect_src("'self'")
+        )
+        filled = _policy().style_src("'self'").img_src("'self'", "data:").script_src("'self'").form_action("'self'")
+        recover = _headers(settings, filled)  # a script of ours reads the link's fragment there
+        self._pages = _headers(settings, page)
+        self._others = {
+            "/docs": _headers(settings, swagger.form_action("'none'")),
+            "/recover": recover,
+            "/recover/ask": recover,
+        }
+        self._api = [*api_headers().items()]
+        self._names = frozenset(name.lower() for name, _ in (*self._pages, NOT_STORED))
+
+    def add_to(self, headers: Headers, path: str) -> Headers:
+        """The answer's own headers and ours; on pages ours win."""
+        if path.startswith("/v1/"):
+            return [*headers, *self._api]
+        if path.startswith(FILES):
+            return [*headers, *self._pages]
+        others = [header for header in headers if header[0].lower() not in self._names]
+        return [*others, *self._others.get(path, self._pages), NOT_STORED]
 
 
 def api_headers() -> dict[str, str]:
     """For everything under /v1."""
-    return {**dict(Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers), "Cache-Control": "no-store"}
+    return dict([*Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers.items(), NOT_STORED])
 
 
 def pay_hosts(settings: Settings) -> list[str]:
@@ -75,8 +80,8 @@ def _policy() -> ContentSecurityPolicy:
     return ContentSecurityPolicy().default_src("'none'").base_uri("'none'").frame_ancestors("'none'")
 
 
-def _headers(settings: Settings, policy: ContentSecurityPolicy) -> Secure:
-    return Secure(
+def _headers(settings: Settings, policy: ContentSecurityPolicy) -> Headers:
+    secure = Secure(
         csp=policy,
         coop=CrossOriginOpenerPolicy().same_origin(),
         referrer=ReferrerPolicy().no_referrer(),
@@ -85,3 +90,4 @@ def _headers(settings: Settings, policy: ContentSecurityPolicy) -> Secure:
         hsts=StrictTransportSecurity().max_age(YEAR) if settings.secure else None,
         custom=[CustomHeader("X-Robots-Tag", "noindex")] if settings.mode == "test" else None,
     )
+    return [*secure.headers.items()]

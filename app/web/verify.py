@@ -1,12 +1,12 @@
 """/v1/keys/verify: for services that let Tollgate judge keys and do the rest themselves, behind SERVICE_TOKENS."""
 
-from flask import Response, g, jsonify, request
+from flask import Response, jsonify, request
 from flask_openapi import APIBlueprint, Tag
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from app.doors.answers import VerifyOut
-from app.doors.verify import Question, refusal_of_service, verify
+from app.doors.verify import Question, Services, verify
 from app.logs import request_id
 from app.web.answers import SERVICE, problems
 from app.web.parts import gate_of_app, tollgate
@@ -24,7 +24,7 @@ api = APIBlueprint(
 @api.before_request
 def admit_service() -> None:
     """Before the body is looked at."""
-    refusal = refusal_of_service(request.headers.get("Authorization"), tollgate().settings.service_tokens)
+    refusal = Services(tollgate().settings.service_tokens).refusal(request.headers.get("Authorization"))
     if refusal == "unauthorized":
         raise Unauthorized(
             "Send a service token as Authorization: Bearer.",
@@ -37,5 +37,4 @@ def admit_service() -> None:
 @api.post("/keys/verify", operation_id="verify_key", responses={200: VerifyOut})
 def verify_key(body: Question) -> Response:
     """May this key do that now? Counts like the request it stands for"""
-    g.decision = verify(gate_of_app(), body, request_id=request_id())
-    return jsonify(g.decision)
+    return jsonify(verify(gate_of_app(), body, request_id=request_id()))

@@ -1,0 +1,60 @@
+"""What stands around every answer: its request id, one line in the log, and no form without its token."""
+
+import json
+
+import pytest
+
+from app.audit import request_id as audited_id
+
+
+@pytest.fixture
+def client(lines, web):
+    """Its lines can be read."""
+    return web.test_client()
+
+
+def test_a_sane_request_id_is_kept_and_answered(client):
+    answer = client.get("/v1/orders/ord_x", headers={"X-Request-Id": "trace-1234"})
+
+    assert answer.headers["X-Request-Id"] == "trace-1234"
+    assert answer.json["request_id"] == "trace-1234"
+
+
+@pytest.mark.parametrize("given", ["", "short", "x" * 65, "with space 1", "<script>alert", 'quoted"12345'])
+@pytest.mark.parametrize("path", ["/healthz", "/v1/authz"])
+def test_any_other_request_id_is_replaced(client, path, given):
+    answer = client.get(path, headers={"X-Request-Id": given})
+
+    assert answer.headers["X-Request-Id"].startswith("req_")
+
+
+def test_a_request_id_ends_with_its_request(client):
+    client.get("/v1/plans")
+
+    assert audited_id.get() is None
+
+
+def test_a_request_leaves_one_line_without_its_query(client, lines):
+    client.get("/v1/plans?token=b7Kd2Wq9", headers={"X-Request-Id": "trace-1234"})
+
+    line = json.loads(lines())
+    assert (line["path"], line["status"], line["request_id"]) == ("/v1/plans", 200, "trace-1234")
+    assert "b7Kd2Wq9" not in lines()
+
+
+@pytest.mark.parametrize("path", ["/v1/whoami", "/v1/authz", "/healthz"])
+def test_the_hot_path_and_health_checks_leave_no_line(client, lines, path, working_key):
+    lines()
+    client.get(path, headers={"X-API-Key": working_key})
+
+    assert "request" not in lines()
+
+
+def test_no_form_is_taken_without_its_token(client, web):
+    forms = [rule for rule in web.url_map.iter_rules() if "POST" in rule.methods and not rule.rule.startswith("/v1/")]
+    paths = [rule.rule.replace("<id('ord'):order_id>", "ord_1") for rule in forms]
+
+    answers = {path: client.post(path).status_code for path in paths}
+
+    assert len(paths) > 5
+    assert set(answers.values()) == {400}, answers

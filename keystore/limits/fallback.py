@@ -1,5 +1,6 @@
 """What happens when the shared counter store dies: each process counts its own share, and says so."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,8 @@ from keystore.plans import Count, Rate
 EVERYTHING = ""
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class LeftAlone(CounterStoreDown):
@@ -98,8 +101,9 @@ class FallbackCounter:
             self._pass_breaker(place)
         try:
             answer = question()
-        except CounterStoreDown:
+        except CounterStoreDown as down:
             self._open_until[place] = self._clock() + self._breaker_seconds
+            log.warning("limits are counted without the counter store %s for a while: %s", place, down)
             raise
         if place in self._open_until:
             self._open_until.pop(place, None)

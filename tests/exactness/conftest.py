@@ -1,6 +1,7 @@
 """Whole servers, several of them on the same stores, as on several hosts."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -20,6 +21,12 @@ def shared(tmp_path_factory):
         pytest.skip("not to be had: Redis")
     with stand(SHARED, tmp_path_factory.mktemp("shared")) as standing:
         yield standing
+
+
+@pytest.fixture(scope="session")
+def clustered(shared, redis_cluster):
+    """The same database, and counters in a Redis Cluster."""
+    return replace(shared, environ=shared.environ | {"REDIS_URL": redis_cluster.url})
 
 
 @pytest.fixture(scope="session")

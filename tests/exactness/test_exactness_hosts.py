@@ -1,8 +1,11 @@
 """One key, many hosts, workers and threads at once: each window admits its limit, no more and no less."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 
-from app.bench.exact import revoke_under_load, saturate
+from app.bench.exact import Caller, revoke_under_load, saturate
 
 
 @pytest.mark.parametrize("server", ["gthread", "granian"])
@@ -21,6 +24,23 @@ def test_one_worker_alone_admits_exactly_the_limit(embedded, host, fresh_key, se
 
     assert found.exact, found
     assert found.refused > 0
+
+
+def test_hosts_on_a_cluster_admit_exactly_the_limit_while_the_slot_moves_about(
+    clustered, host, fresh_key, redis_cluster
+):
+    ports, key = [host(clustered, workers=2) for _ in range(2)], fresh_key(clustered)
+    caller = Caller(ports[0], key)
+    tag = f"tollgate:{{{caller.ask(peek=True)['entitlement']}}}"
+    caller.close()
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(lambda: [redis_cluster.move(tag) for _ in iter(stop.is_set, True) if not stop.wait(0.2)])
+        found = saturate(ports, key, callers=8, windows=1)
+        stop.set()
+
+    assert len(moving.result()) > 2
+    assert found.exact, found
 
 
 def test_a_revoked_key_is_refused_by_every_worker_of_every_host_at_once(shared, host, fresh_key):

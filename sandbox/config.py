@@ -46,6 +46,7 @@ class Config:
     public_url: str | None = None  # as browsers reach it, where that is not how the gateway reaches it
     host: str = "127.0.0.1"
     port: int = 0  # 0: any free one
+    smtp_port: int | None = None  # a mail server beside it; 0: any free port, None: none
     retries: tuple[float, ...] = (1.0, 3.0, 10.0)  # waits between attempts of a delivery
     rates: Mapping[str, Decimal] = field(default_factory=lambda: {code: Decimal(rate) for code, rate in RATES.items()})
 
@@ -65,4 +66,5 @@ class Config:
             public_url=environ.get("SANDBOX_PUBLIC_URL"),
             host=environ.get("SANDBOX_HOST", plain.host),
             port=int(environ.get("SANDBOX_PORT", "0")),
+            smtp_port=int(environ["SANDBOX_SMTP_PORT"]) if environ.get("SANDBOX_SMTP_PORT") else None,
         )

@@ -16,7 +16,9 @@ from sandbox.btcpay_api import btcpay_api
 from sandbox.config import Config
 from sandbox.control import control, patient
 from sandbox.delivery import Postman
+from sandbox.inbox import inbox
 from sandbox.pages import pages
+from sandbox.post_office import Letter, PostOffice
 from sandbox.state import World
 from sandbox.stripe_api import stripe_api
 
@@ -33,7 +35,7 @@ def create_sandbox(
     for spec in config.prices:
         stripe_objects.price(here, spec)
     api_faults.install(app)
-    for blueprint in (stripe_api, btcpay_api, control, patient, pages):
+    for blueprint in (stripe_api, btcpay_api, control, patient, inbox, pages):
         app.register_blueprint(blueprint)
     return app
 
@@ -50,11 +52,15 @@ class Running:
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )  # polls for its end
         self.url = f"http://{config.host}:{self._server.server_port}"
+        self._office = self._open_office(config)
+        self.smtp_url = self._office.url if self._office else None
         self.stripe_base = f"{self.url}/stripe"
         self.btcpay_url = f"{self.url}/btcpay"
 
     def __enter__(self) -> Self:
         self.world.postman.start()
+        if self._office:
+            self._office.open()
         self._thread.start()
         return self
 
@@ -69,6 +75,15 @@ class Running:
         self._thread.join()
         self._server.server_close()
         self.world.postman.stop()
+        if self._office:
+            self._office.close()
+
+    def _open_office(self, config: Config) -> PostOffice | None:
+        return None if config.smtp_port is None else PostOffice(config.host, config.smtp_port, self._keep)
+
+    def _keep(self, letter: Letter) -> None:
+        with self.world.lock:
+            self.world.letters.append(letter)
 
 
 def start(config: Config, *, clock: Callable[[], float] = time.time) -> Running:

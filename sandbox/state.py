@@ -15,6 +15,8 @@ from sandbox.config import Config
 if TYPE_CHECKING:
     from sandbox.btcpay_life import Invoice
     from sandbox.delivery import Postman
+    from sandbox.inbox import Message
+    from sandbox.post_office import Letter
 
 Json: TypeAlias = dict[str, Any]  # a JSON object, shaped as the imitated API shapes it
 
@@ -41,6 +43,8 @@ class World:
     replays: dict[str, tuple[Any, int, str]] = field(default_factory=dict)  # idempotency key -> request, status, answer
     invoices: dict[str, "Invoice"] = field(default_factory=dict)  # BTCPay's, by id, oldest first
     pull_payments: dict[str, Json] = field(default_factory=dict)
+    letters: list["Letter"] = field(default_factory=list)  # that the gateway handed to our mail server, oldest first
+    messages: list["Message"] = field(default_factory=list)  # that it posted to our receiver
     api_faults: dict[str, str] = field(default_factory=dict)  # rail -> what is wrong with its API
 
     def now(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import click
+import requests
 
 from app.cli.demo_guard import refuse_beside_live_keys
 from app.cli.demo_processes import Processes, free_port
@@ -34,6 +35,7 @@ class Demo:
     folder: Path
     port: int
     sandbox_port: int
+    smtp_port: int | None = None  # of the sandbox's mail server; None: no mail, no messages
     admin_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
@@ -51,7 +53,7 @@ class Demo:
         ours = {name for field_name, info in Settings.model_fields.items() for name in names_of(field_name, info)}
         kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
         process = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        return kept | self._settings() | self._sandbox() | process
+        return kept | self._settings() | self._sandbox() | self._inbox() | process
 
     def _settings(self) -> dict[str, str]:
         plans = {f"PRICE_ID_{plan}": _price_id(plan) for plan in PRICES}
@@ -84,15 +86,27 @@ class Demo:
             "SANDBOX_PRICES": " ".join(prices),
         }
 
+    def _inbox(self) -> dict[str, str]:
+        if self.smtp_port is None:
+            return {}
+        return {
+            "SANDBOX_SMTP_PORT": str(self.smtp_port),
+            "SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
+            "MAIL_FROM": "Tollgate demo <shop@example.com>",
+            "OPERATOR_EMAIL": "operator@example.com",
+            "ALLOW_PRIVATE_WEBHOOKS": "true",  # the receiver is the sandbox, on loopback
+        }
+
     def table(self) -> str:
         """Where everything is."""
-        body = '{"plan": "pro", "provider": "stripe"}'
+        body = '{"plan": "pro", "provider": "stripe", "email": "you@example.com"}'
         order = f"curl -s {self.gateway}/v1/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: {uuid.uuid4()}' -d {shlex.quote(body)}"
         rows = {
             "Pricing page": f"{self.gateway}/",
             "Order endpoint": f"POST {self.gateway}/v1/orders",
             "API docs": f"{self.gateway}/docs",
             "Sandbox": f"{self.sandbox}/   (test pay pages, webhooks, faults)",
+            "Inbox": f"{self.sandbox}/inbox   (letters and webhooks that Tollgate sends)",
             "Admin token": self.admin_token,
             "Logs": str(self.folder),
             "Buy a key": order,
@@ -120,7 +134,7 @@ def command(*, auto: bool, port: int, folder: Path | None, keep: bool) -> None:
     """Run gateway, worker and sandbox here with play money. Ctrl-C stops all of it."""
     refuse_beside_live_keys()
     with _interruptible(), _folder(folder, keep=keep) as place:
-        run = Demo(place, free_port(port), free_port(8010))
+        run = Demo(place, free_port(port), free_port(8010), free_port(8025))
         processes = Processes(place, run.environ())
         try:
             _bring_up(run, processes)
@@ -141,6 +155,18 @@ def _bring_up(run: Demo, processes: Processes) -> None:
     processes.start("worker", "app.cli", "worker")
     processes.wait_until_up(f"{run.sandbox}/")
     processes.wait_until_up(f"{run.gateway}/readyz")
+    _listen(run)
+
+
+def _listen(run: Demo) -> None:
+    """Have our own webhooks shown in the inbox. Raises ClickException."""
+    endpoint = {"url": f"{run.sandbox}/inbox/messages", "description": "the inbox of the demo"}
+    with requests.Session() as http:
+        http.trust_env = False
+        http.headers["Authorization"] = f"Bearer {run.admin_token}"
+        answer = http.post(f"{run.gateway}/v1/admin/webhook-endpoints", json=endpoint, timeout=10)
+    if answer.status_code != 201:
+        raise click.ClickException(f"the inbox cannot listen: {answer.text}")
 
 
 def _stay(processes: Processes) -> bool:

@@ -11,7 +11,9 @@ import requests
 
 ANSWER_WITHIN = 15.0  # seconds for any one request
 WEBHOOKS_WITHIN = 20.0  # seconds until all webhooks of a step have arrived
+POLL_SECONDS = 0.2
 GATE_FORGETS = 1.1  # seconds that a process without Redis trusts what it just read
+BUYER = "buyer@example.com"
 MOST_REQUESTS = 200  # before a limit must have been met
 
 Json = dict[str, Any]
@@ -56,7 +58,7 @@ class Story:
 
     def buy(self, plan: str, provider: str) -> None:
         """Open an order; the key is born with it."""
-        body = {"plan": plan, "provider": provider}
+        body = {"plan": plan, "provider": provider, "email": BUYER}
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         self.order = self.ask("POST", "/v1/orders", json=body, headers=headers, status=201).json()
         again = self.ask("POST", "/v1/orders", json=body, headers=headers, status=201).json()
@@ -66,11 +68,24 @@ class Story:
         )
         self.key = self.order["api_key"]
 
+    def inbox(self, kind: str) -> list[Json]:
+        """What the sandbox was sent: `letters` or `messages`."""
+        found: list[Json] = self.http.get(f"{self.sandbox}/sandbox/{kind}", timeout=ANSWER_WITHIN).json()["data"]
+        return found
+
     def refused(self, status: int, code: str, *, key: str = "") -> Json:
         """The gate's refusal, with its stable code."""
         problem: Json = self.ask("GET", "/v1/whoami", key=key or self.key, status=status).json()
         expect(problem["code"] == code, f"the code is {problem['code']} instead of {code}")
         return problem
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true in time."""
+    give_up = time.monotonic() + WEBHOOKS_WITHIN
+    while not (holds := condition()) and time.monotonic() < give_up:
+        time.sleep(POLL_SECONDS)
+    return holds
 
 
 def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 (an assertion reads so)
@@ -125,6 +140,15 @@ def pay_by_card(story: Story) -> None:
     deliveries = story.http.get(f"{story.sandbox}/sandbox/deliveries", timeout=ANSWER_WITHIN).json()["data"]
     states = {delivery["state"] for delivery in deliveries if delivery["rail"] == "stripe"}
     expect(states == {"delivered"}, f"webhooks are {states}")
+
+
+def is_told(story: Story) -> None:
+    """The worker sends what the payment has to tell: letters to people, messages to programs."""
+    paid = f'"order":"{story.order["id"]}"'
+    told = until(lambda: any(BUYER in letter["to"] for letter in story.inbox("letters")))
+    expect(told, "no letter has come")
+    told = until(lambda: any(m["event"] == "order.paid" and paid in m["body"] for m in story.inbox("messages")))
+    expect(told, "no message order.paid has come")
 
 
 def passes(story: Story) -> None:
@@ -198,6 +222,7 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
     ("an order by card gives the key, and repeating it gives the same", order_by_card),
     ("the key is told 402 before the payment", not_yet),
     ("the test page is paid; signed webhooks arrive", pay_by_card),
+    ("the buyer gets a letter, the operator's program a message", is_told),
     ("the key passes /v1/whoami", passes),
     ("200s until 429, with RateLimit and Retry-After", meets_the_limit),
     ("the key is rotated with grace; both work and share the limit", rotates),

@@ -32,7 +32,7 @@ def coverage(
     counted = [entry for entry in entries if entry.id not in held and _counts(entry)]
     segments = lay_out([_replanned(entry, rulings) for entry in counted], [_regranted(one, rulings) for one in rulings])
     ends_at = segments[-1].ends_at if segments else None
-    grace_ends_at = _grace(segments, standing_of, grace)
+    grace_ends_at = _grace(segments, standing_of, grace, bought={entry.id for entry in counted})
     paid_before = any(entry.id not in held for entry in entries)
     return Coverage(
         status=_status(segments, grace_ends_at, counted, standing_of, rulings, now=now, paid_before=paid_before),
@@ -92,15 +92,21 @@ def _ruled_plan(rulings: list[Ruling], *, since: datetime) -> str | None:
     return plans[-1] if plans else None
 
 
-def _grace(segments: list[Segment], standing_of: dict[str, Standing], grace: timedelta) -> datetime | None:
-    """Follows a card period while its subscription means to go on, and only where that period is the end of coverage."""
-    if not segments:
+def _grace(
+    segments: list[Segment], standing_of: dict[str, Standing], grace: timedelta, *, bought: set[str]
+) -> datetime | None:
+    """Follows what was paid for at the end of coverage: a card period while its subscription means to go on, a prepaid term.
+
+    None follows a gift, nor what never ends.
+    """
+    if not segments or segments[-1].ends_at == FOREVER:
         return None
-    standing = standing_of.get(segments[-1].agreement or "")
+    last = segments[-1]
+    standing = standing_of.get(last.agreement or "")
     going_on = (
         standing and standing.cancels_at is None and standing.state in (AgreementState.ACTIVE, AgreementState.PAST_DUE)
     )
-    return plus(segments[-1].ends_at, grace) if going_on else None
+    return plus(last.ends_at, grace) if going_on or last.period in bought else None
 
 
 def _status(

@@ -194,8 +194,18 @@ def test_the_last_word_of_an_operator_stands(kinds, status):
     assert fold(term(), rulings=rulings, now=5).status == status
 
 
-def test_paid_time_that_is_over_is_ended():
-    assert fold(term(), now=30).status == "ended"
+@pytest.mark.parametrize(("now", "status"), [(30, "active"), (32, "active"), (33, "ended")])
+def test_a_prepaid_term_works_on_in_its_grace_and_is_ended_then(now, status):
+    cover = fold(term(), now=now)
+    assert (cover.status, cover.ends_at, cover.grace_ends_at) == (status, day(30), day(33))
+
+
+def test_no_grace_follows_a_gift():
+    assert fold(rulings=[Ruling("grant", day(0), plan="pro", seconds=30 * DAY)], now=30).status == "ended"
+
+
+def test_what_never_ends_needs_no_grace():
+    assert fold(Entry("p1", "o", "c", PaymentState.PAID, day(0), "pro", amount=1000)).grace_ends_at is None
 
 
 def test_of_two_payments_in_one_second_the_order_made_first_comes_first():

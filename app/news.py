@@ -74,7 +74,7 @@ def of_agreement(session: Session, tollgate: Tollgate, order: Order, checkout: C
         tollgate,
         "past_due",
         f"{checkout.id}:{period}",
-        {"checkout": checkout.id},
+        {"checkout": checkout.id, "order": order.id},
         to=_address(session, order.customer_id),
         locale=order.locale,
         now=now,

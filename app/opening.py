@@ -130,9 +130,8 @@ def _keep(tollgate: Tollgate, checkout_id: str, opened: OpenedCheckout) -> None:
         checkout.opening_until = None
         checkout.error = None
         if session.get_one(Order, checkout.order_id).status in DONE:  # paid on another rail in the meantime
-            outbox.add(
-                session, "close_checkout", f"close:{checkout.id}:late", {"checkout": checkout.id}, now=tollgate.clock()
-            )
+            payload = {"checkout": checkout.id, "order": checkout.order_id}
+            outbox.add(session, "close_checkout", f"close:{checkout.id}:late", payload, now=tollgate.clock())
 
 
 def _give_up(tollgate: Tollgate, request: CheckoutRequest, error: ProviderError) -> None:

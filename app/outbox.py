@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 WEBHOOK = "webhook"  # the kind of parcel whose dedupe keys name a receiver: see `lane_of`
 FORGOTTEN = "forgotten"  # the state of a parcel that was sent and emptied since: see app.retention
 LEASE = timedelta(seconds=60)
+REST = timedelta(seconds=30)  # of all that waits for a host that is away
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1800, *(7200,) * 5))  # then the tenth attempt was the last
 
 Carriers = Mapping[str, Callable[[Tollgate, Mapping[str, Any]], None]]  # parcel kind -> who takes it there
@@ -49,13 +50,25 @@ class NotNow(Exception):
 
 
 def add(
-    session: Session, kind: str, dedupe: str, payload: dict[str, Any], *, now: datetime, due_at: datetime | None = None
+    session: Session,
+    kind: str,
+    dedupe: str,
+    payload: dict[str, Any],
+    *,
+    about: Mapping[str, Any] | None = None,
+    now: datetime,
+    due_at: datetime | None = None,
 ) -> None:
-    """Put a parcel into the caller's transaction, unless one with the same dedupe key was ever there."""
-    if session.scalar(select(Parcel.id).where(Parcel.dedupe == dedupe)) is None:
-        session.add(
-            Parcel(id=new_id("par"), dedupe=dedupe, kind=kind, payload=payload, due_at=due_at or now, created_at=now)
-        )
+    """Put a parcel into the caller's transaction, unless one with the same dedupe key was ever there.
+
+    `about` names the order and the entitlement by which operators find it; left out, the payload does.
+    """
+    if session.scalar(select(Parcel.id).where(Parcel.dedupe == dedupe)) is not None:
+        return
+    about = payload if about is None else about
+    parcel = Parcel(id=new_id("par"), dedupe=dedupe, kind=kind, payload=payload, due_at=due_at or now, created_at=now)
+    parcel.order_id, parcel.entitlement_id = about.get("order"), about.get("entitlement")
+    session.add(parcel)
 
 
 def run_due(tollgate: Tollgate, carriers: Carriers, *, limit: int = 20) -> int:
@@ -121,7 +134,8 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
     try:
         outcome = _hand_over(tollgate, carriers, parcel)
     except Away as error:
-        outcome, away = _again(parcel, error, BACKOFF, now=tollgate.clock()), error
+        pauses = tuple(max(pause, REST) for pause in BACKOFF)
+        outcome, away = _again(parcel, error, pauses, now=tollgate.clock()), error
     failpoints.reach("parcel_after_send")
     with tollgate.db.write() as session:
         session.execute(
@@ -129,9 +143,18 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
             .where(Parcel.id == parcel_id, Parcel.lease == token)
             .values(lease=None, lease_until=None, **outcome)
         )
+        if away:
+            _put_off(session, parcel, now=tollgate.clock())
     if away:
         raise away
     return True
+
+
+def _put_off(session: Session, tried: Parcel, *, now: datetime) -> None:
+    """The others of its kind need not be tried, here or on another host: they are not late, and no attempt is counted."""
+    waiting = (Parcel.kind == tried.kind, Parcel.state == "due", Parcel.due_at <= now, Parcel.lease.is_(None))
+    free = select(Parcel.id).where(*waiting).with_for_update(skip_locked=True)  # two hosts may do this at once
+    session.execute(update(Parcel).where(Parcel.id.in_(free)).values(due_at=now + REST))
 
 
 def _hand_over(tollgate: Tollgate, carriers: Carriers, parcel: Parcel) -> dict[str, Any]:

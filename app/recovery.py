@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from app import audit, links, news, outbox
 from app.books import keystore
 from app.freshness import publish
 from app.mail import letters
-from app.models import Customer, Order, Recovery
+from app.models import Customer, Order, Recovery, fold
 from app.orders import order_url
 from app.problems import LinkSpent
 from app.tollgate import Tollgate
@@ -62,11 +62,13 @@ def prepare(tollgate: Tollgate, payload: Mapping[str, Any]) -> None:
     now = tollgate.clock()
     if tollgate.settings.smtp_url is None:
         raise outbox.Undeliverable("somebody lost a key, and SMTP_URL is not set")
+    with tollgate.db.read() as session:
+        known = _held_by(session, payload["email"])
     with tollgate.db.write() as session:
         held: dict[str, list[Recovery]] = defaultdict(list)
         locales: dict[str, str | None] = {}
-        for entitlement, address, locale in _held_by(session, payload["email"]):
-            held[address].append(_link(session, tollgate, entitlement.id, payload["request"], now=now))
+        for entitlement_id, address, locale in known:
+            held[address].append(_link(session, tollgate, entitlement_id, payload["request"], now=now))
             locales.setdefault(address, payload["locale"] or locale)
         for address, rows in held.items():
             facts = {"recoveries": [row.id for row in rows]}
@@ -113,20 +115,20 @@ def reissue(tollgate: Tollgate, entitlement_id: str, *, actor: str, grace_second
     return NewKey(done.issued.key_id, done.issued.secret, previous, done.previous_ends_at if previous else None)
 
 
-def _held_by(session: Session, email: str) -> list[tuple[Entitlement, str, str | None]]:
-    """What an address holds, whatever its capitals, working things first; with the address as it was given to us."""
+def _held_by(session: Session, email: str) -> list[tuple[str, str, str | None]]:
+    """Entitlements that an address holds, whatever its capitals, working things first; with the address as it was given to us."""
     query = (
-        select(Entitlement, Customer.email, Order.locale)
+        select(Entitlement.id, Customer.email, Order.locale)
         .join(Customer, Customer.id == Entitlement.owner)
         .outerjoin(Order, Order.id == Entitlement.reference)
-        .where(func.lower(Customer.email) == email.lower(), Entitlement.status != "revoked")
+        .where(Customer.email_folded == fold(email), Entitlement.status != "revoked")
         .order_by(
             case((Entitlement.status == "active", 0), (Entitlement.status == "pending", 2), else_=1),
             Entitlement.created_at.desc(),
         )
         .limit(MOST_LINKS)
     )
-    return [(entitlement, str(address), locale) for entitlement, address, locale in session.execute(query)]
+    return [(entitlement_id, str(address), locale) for entitlement_id, address, locale in session.execute(query)]
 
 
 def _link(session: Session, tollgate: Tollgate, entitlement_id: str, request: str, *, now: datetime) -> Recovery:

@@ -49,6 +49,7 @@ class Entitlement(Base):
     """The right to use a plan until a date. Limits belong here: all its keys share them."""
 
     __tablename__ = "entitlements"
+    __table_args__ = (Index("ix_entitlements_owner", "owner"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     reference: Mapped[str] = mapped_column(String(80), unique=True)  # first order's id: one order, one entitlement

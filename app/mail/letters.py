@@ -28,7 +28,7 @@ def write(
     if tollgate.settings.smtp_url is None or not to:
         return
     payload = {"letter": letter, "to": to, "language": language_of(locale), "message": new_id("msg"), "facts": facts}
-    outbox.add(session, "mail", f"mail:{letter}:{subject}", payload, now=now, due_at=due_at)
+    outbox.add(session, "mail", f"mail:{letter}:{subject}", payload, about=facts, now=now, due_at=due_at)
 
 
 def write_operator(

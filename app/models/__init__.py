@@ -9,7 +9,7 @@ from app.models.money import Adjustment, Payment, Refund
 from app.models.operators import AdminToken, PlanSwitch
 from app.models.outgoing import Delivery, WebhookEndpoint
 from app.models.recovery import Recovery
-from app.models.sales import Checkout, Customer, Order
+from app.models.sales import Checkout, Customer, Order, fold
 from app.models.trail import AuditEntry
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "Recovery",
     "Refund",
     "WebhookEndpoint",
+    "fold",
 ]

@@ -17,6 +17,8 @@ class Receipt(Base):
         UniqueConstraint("provider", "event_id"),
         Index("ix_receipts_due", "state", "due_at"),
         Index("ix_receipts_reference", "provider", "reference"),
+        Index("ix_receipts_agreement", "provider", "agreement"),
+        Index("ix_receipts_checkout", "checkout_id"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -42,12 +44,18 @@ class Parcel(Base):
     """Something to send after commit: the outbox."""
 
     __tablename__ = "parcels"
-    __table_args__ = (Index("ix_parcels_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_parcels_due", "state", "due_at"),
+        Index("ix_parcels_order", "order_id"),
+        Index("ix_parcels_entitlement", "entitlement_id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     dedupe: Mapped[str] = mapped_column(String(200), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
     payload: Mapped[dict[str, Any]]
+    order_id: Mapped[str | None] = mapped_column(String(40))  # what it is about, for whoever looks; may be long gone
+    entitlement_id: Mapped[str | None] = mapped_column(String(40))
     state: Mapped[str] = mapped_column(String(16), default="due")  # due | sent | parked | forgotten
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]

@@ -4,10 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.models.base import Base
 from keystore.models import Entitlement
+
+
+def fold(email: str) -> str:
+    """One spelling for all capitals of an address."""
+    return email.lower()
 
 
 class Customer(Base):
@@ -16,9 +21,16 @@ class Customer(Base):
     __tablename__ = "customers"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    email: Mapped[str | None] = mapped_column(String(320), index=True)
+    email: Mapped[str | None] = mapped_column(String(320))  # as it was given to us
+    email_folded: Mapped[str | None] = mapped_column(String(320), index=True)  # as it is looked up
     external_id: Mapped[str | None] = mapped_column(String(200), index=True)
     created_at: Mapped[datetime]
+
+    @validates("email")
+    def _fold(self, _name: str, email: str | None) -> str | None:
+        """Whoever writes an address makes it findable."""
+        self.email_folded = email and fold(email)
+        return email
 
 
 class Order(Base):
@@ -27,6 +39,7 @@ class Order(Base):
     __tablename__ = "orders"
     __table_args__ = (
         Index("ix_orders_entitlement", "entitlement_id"),
+        Index("ix_orders_customer", "customer_id"),
         Index("ix_orders_attention", "attention"),
         Index("ix_orders_created", "created_at", "id"),
     )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from app import attention, sync
-from app.models import Checkout, Customer, Order, Payment, Refund
+from app.models import Checkout, Customer, Order, Payment, Refund, fold
 from app.operators.paging import read_page
 from app.orders import as_view, view_order
 from app.problems import ProviderFailed
@@ -70,7 +70,7 @@ def sync_now(tollgate: Tollgate, order_id: str) -> int:
 def _matching(only: OrderFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if only.email is not None:
-        whose = select(Customer.id).where(func.lower(Customer.email) == only.email.lower())
+        whose = select(Customer.id).where(Customer.email_folded == fold(only.email))
         found.append(Order.customer_id.in_(whose))
     if only.key is not None:
         found.append(Order.entitlement_id.in_(select(ApiKey.entitlement_id).where(ApiKey.id == only.key)))

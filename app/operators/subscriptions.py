@@ -57,7 +57,7 @@ def _find(tollgate: Tollgate, order_id: str) -> list[Found]:
         if session.get(Order, order_id) is None:
             raise OrderNotFound(order_id)
         opened = session.execute(query).all()
-    return [found for row in opened if (found := _ask(tollgate, *row))]
+    return [found for row in opened if (found := _ask(tollgate, row.id, row.provider, row.reference or ""))]
 
 
 def _ask(tollgate: Tollgate, checkout_id: str, provider: str, reference: str) -> Found | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app import keys
@@ -93,11 +93,11 @@ def _issued(held: list[ApiKey]) -> Iterator[Event]:
 
 def _told(session: Session, checkouts: list[Checkout]) -> Iterator[Event]:
     """Notifications that named one of its sessions, invoices or subscriptions, or were applied to one."""
-    names = [name for row in checkouts for name in (row.reference, row.agreement) if name]
+    rails = Receipt.provider.in_({row.provider for row in checkouts})
     about = or_(
         Receipt.checkout_id.in_([row.id for row in checkouts]),
-        Receipt.reference.in_(names),
-        Receipt.agreement.in_(names),
+        and_(rails, Receipt.reference.in_([row.reference for row in checkouts if row.reference])),
+        and_(rails, Receipt.agreement.in_([row.agreement for row in checkouts if row.agreement])),
     )
     for row in session.scalars(select(Receipt).where(about).order_by(Receipt.received_at).limit(MOST)):
         text = f"{row.kind}: {row.state}{f' ({row.error})' if row.error else ''}"
@@ -111,7 +111,8 @@ def _done(session: Session, order: Order, things: Iterable[Any]) -> Iterator[Eve
         length = f"{one.seconds} s" if one.seconds else None
         text = " ".join(filter(None, [one.kind, one.plan, length, one.reason]))
         yield Event(one.at, "decision", one.id, text, one.actor)
-    sent = select(Parcel).where(or_(*(Parcel.dedupe.contains(name, autoescape=True) for name in ids)))
+    shared = and_(Parcel.entitlement_id == order.entitlement_id, Parcel.order_id.is_(None))  # not of a renewal's order
+    sent = select(Parcel).where(or_(Parcel.order_id == order.id, shared))
     for parcel in session.scalars(sent.order_by(Parcel.created_at).limit(MOST)):
         yield Event(parcel.created_at, "parcel", parcel.id, f"{parcel.kind}: {parcel.state}")
     written = select(AuditEntry).where(AuditEntry.target.in_(ids)).order_by(AuditEntry.at).limit(MOST)

@@ -41,7 +41,7 @@ def address(
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = {"type": event, "timestamp": moment, "data": data}
     payload = {"endpoint": endpoint_id, "message": message_id, "body": body}
-    outbox.add(session, "webhook", dedupe(endpoint_id, message_id), payload, now=now)
+    outbox.add(session, "webhook", dedupe(endpoint_id, message_id), payload, about=data, now=now)
     return message_id
 
 

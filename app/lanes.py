@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from app.outbox import Away
+from app.outbox import REST, Away
 
 log = logging.getLogger(__name__)
-
-REST_SECONDS = 30.0  # for a lane whose host is away: the rest of what waits for it is not tried
 
 Work = Callable[[str], object]
 
@@ -50,7 +48,11 @@ class Lanes:
         """Have these worked on in order. `give_back` is called for one that is still in hand when time is up."""
         batch = self._in_hand[lane] = Batch(ids, work, give_back)
         batch.thread = threading.Thread(target=self._run, args=(lane, batch), name=f"lane {lane}", daemon=True)
-        batch.thread.start()
+        try:
+            batch.thread.start()
+        except RuntimeError:  # no thread to be had: the next round tries again
+            del self._in_hand[lane]
+            raise
 
     def close(self, *, seconds: float, lease_seconds: float) -> None:
         """Begin nothing more; finish what is in hand, at most so long; give back what is not finished by then."""
@@ -74,7 +76,8 @@ class Lanes:
             try:
                 succeeded = _try(batch.work, one) or succeeded
             except Away:
-                self._resting[lane] = self._clock() + REST_SECONDS
+                # what is written meanwhile waits too; what waited already was put off for everybody
+                self._resting[lane] = self._clock() + REST.total_seconds()
                 break
         batch.now_at = None
         del self._in_hand[lane]

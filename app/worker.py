@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0
 FIRST_SECONDS = 5.0  # until the first sweep
 FORGET_SECONDS = 3600.0
+STOP_SECONDS = 8.0  # containers are killed after ten
 BATCH = 20
 MOST_RECEIVERS = 4  # of outgoing webhooks, at once in one process
 INBOX = "receipts of "
@@ -42,7 +43,7 @@ class Worker:
         """Begin."""
         self._thread.start()
 
-    def stop(self, *, seconds: float = 10.0) -> None:
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Finish what is in hand, at most so long; what is not finished by then is due again at once, wherever a worker runs."""
         until = time.monotonic() + seconds
         self._stop.set()

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from app import outbox, receipts
 from app.carriers import CARRIERS
-from app.lanes import REST_SECONDS, Lanes
+from app.lanes import Lanes
 from app.mail import letters
 from app.models import Parcel, Receipt
 from app.outbox import Away
@@ -188,6 +188,25 @@ def test_while_the_mail_server_is_away_one_letter_is_tried_for_all(tollgate, fre
     assert sorted(row.attempts for row in rows(Parcel)) == [0, 0, 1]
 
 
+def test_letters_that_are_put_off_are_not_late(tollgate, free_port, rows, clock):
+    away = mailing(tollgate, free_port)
+    write_letters(away, 3)
+    clock.forward(hours=1)
+    outbox.run_due(away, CARRIERS)
+    assert min(row.due_at for row in rows(Parcel)) >= clock.now + outbox.REST
+
+
+def test_other_kinds_are_not_put_off(tollgate, free_port, rows, clock):
+    away = mailing(tollgate, free_port)
+    with away.db.write() as session:
+        outbox.add(session, "trial", "trial:1", {}, now=clock.now - timedelta(days=1))
+    write_letters(away)
+    letter = next(row.id for row in rows(Parcel) if row.kind == "mail")
+    with pytest.raises(Away):
+        outbox.send(away, CARRIERS, letter)
+    assert outbox.find_due(away, limit=9)[0][0] == "trial"
+
+
 @pytest.fixture
 def free_port():
     """Where nobody listens."""
@@ -205,7 +224,7 @@ def test_a_lane_whose_host_is_away_rests_and_comes_back(clock, eventually):
     lanes.begin("mail", ["par_1", "par_2"], nobody_there)
     assert eventually(lambda: not lanes_at_work())
     resting = lanes.busy()
-    ticks[0] = REST_SECONDS
+    ticks[0] = outbox.REST.total_seconds()
     assert (resting, lanes.busy()) == (("mail",), ())
 
 

@@ -1,10 +1,9 @@
 """The WSGI application for gunicorn and other servers: `wsgi:app`."""
 
-import atexit
-
 from app import create_app
 from app.catalog_file import CatalogError
 from app.config import SettingsError
+from app.ending import at_end
 from app.usage import Clerk
 from migrations.runner import set_up_if_empty
 
@@ -17,9 +16,9 @@ set_up_if_empty(app.extensions["tollgate"].settings.database_url)
 
 clerk = Clerk(app.extensions["gate"].usage)
 clerk.start()
-atexit.register(clerk.stop)
+at_end(clerk.stop)
 
 if app.extensions["tollgate"].settings.worker == "embedded":
     from app.worker import start_embedded
 
-    atexit.register(start_embedded(app.extensions["tollgate"]).stop)
+    at_end(start_embedded(app.extensions["tollgate"]).stop)

@@ -1,6 +1,5 @@
 """Where a middleware has its keys verified: over HTTP by a running Tollgate, or here, on the same database."""
 
-import atexit
 import logging
 from dataclasses import asdict
 
@@ -12,6 +11,7 @@ from app import refusals
 from app.decision import Toll
 from app.doors.answers import Answer, VerifyOut, answer_of
 from app.doors.middleware import CannotVerify
+from app.ending import at_end
 from app.gate import Gate
 from app.tollgate import Tollgate
 from app.usage import Clerk
@@ -55,7 +55,7 @@ class LocalVerifier:
         self._gate = Gate(tollgate)
         self._clerk = Clerk(self._gate.usage)
         self._clerk.start()
-        atexit.register(self.close)
+        self._ending = at_end(self.close)
 
     def verify(self, key: str, toll: Toll) -> Answer:
         """See Verifier."""
@@ -67,7 +67,7 @@ class LocalVerifier:
 
     def close(self) -> None:
         """Write down what was used. Happens by itself when the process ends."""
-        atexit.unregister(self.close)
+        self._ending.cancel()
         self._clerk.stop()
 
 

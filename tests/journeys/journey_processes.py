@@ -38,15 +38,23 @@ class Gateway:
 
 @contextmanager
 def serve(
-    sandbox: Running, database_url: str, *, app: str = "wsgi:app", folder: Path, **settings: str
+    sandbox: Running,
+    database_url: str,
+    *,
+    app: str = "wsgi:app",
+    server: str | None = None,
+    folder: Path,
+    **settings: str,
 ) -> Iterator[Gateway]:
-    """Start it, wait until it is ready, kill it at the end. It gets the sandbox's webhooks."""
+    """Start it (`server`: by `tollgate serve`), wait until it is ready, kill it at the end. It gets the sandbox's webhooks."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     sandbox.world.postman.webhooks = f"{url}/v1/webhooks"
-    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), app]
+    shipped = ["app.cli", "serve", "--server", server]
+    chosen = shipped if server else ["gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), app]
+    command = [sys.executable, "-m", *chosen]
     environ = _environ(sandbox, database_url, url) | settings
-    with (folder / f"gunicorn-{port}.log").open("wb") as log:
+    with (folder / f"gateway-{port}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     gateway = Gateway(Shop(url, sandbox), process)
     try:

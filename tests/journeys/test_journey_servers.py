@@ -1,0 +1,96 @@
+"""`tollgate serve` with either server: the same answers, the same worker inside, the same way to stop."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+import requests
+from journey_cases import SERVICE_TOKEN, play
+from journey_processes import count_rows, serve, wait_until
+from journey_values import SANDBOX
+
+from sandbox import Running
+
+IN_HAND = 0.4  # seconds after which everything is on its way; the provider takes longer than that
+LEASED = "SELECT 1 FROM receipts WHERE lease IS NOT NULL"
+OPENING = "SELECT 1 FROM checkouts WHERE opening_until IS NOT NULL"
+USED = "SELECT 1 FROM usage WHERE requests >= 2"
+SETTINGS = {"WORKER": "embedded", "RATE_LIMIT_PRO": "3", "SERVICE_TOKENS": SERVICE_TOKEN}
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory):
+    """What became of a gateway on each server, told side by side."""
+    servers = ("gunicorn", "granian")
+    with ThreadPoolExecutor(2) as pool:
+        lived = pool.map(live, servers, [tmp_path_factory.mktemp(server) for server in servers])
+        return dict(zip(servers, lived, strict=True))
+
+
+def live(server, folder):
+    """It sells, its worker finds a payment whose webhook never came, it answers every case, and stops in the middle of the traffic."""
+    database = f"sqlite:///{folder / 'shop.db'}"
+    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=folder, server=server, **SETTINGS) as gateway:
+        shop = gateway.shop
+        paid, full, unpaid = shop.buy("team"), shop.buy("pro"), shop.buy("pro")
+        shop.act(full, "pay")
+        shop.hold(paid, "pay")
+        wait_until(lambda: shop.gate(paid) == "allowed", seconds=20)
+        cases = play(shop, paid, unpaid, full)
+        metrics = requests.get(f"{shop.url}/metrics", timeout=10).text
+        exit_code, status, told = stop_in_traffic(gateway, unpaid)
+        rows = [count_rows(database, query) for query in (LEASED, OPENING, USED)]
+    return SimpleNamespace(cases=cases, metrics=metrics, exit_code=exit_code, answers=(status, told), rows=rows)
+
+
+def stop_in_traffic(gateway, unpaid):
+    """SIGTERM while an order is opened and a webhook is worked on; both need a provider that takes its time."""
+    shop = gateway.shop
+    letter = shop.hold(unpaid, "pay")[-1]
+    with ThreadPoolExecutor(2) as pool, shop.weather(api="slow", delay=1.5):
+        order = pool.submit(shop.ask, "team")
+        webhook = pool.submit(shop.send, letter)
+        time.sleep(IN_HAND)
+        gateway.process.send_signal(signal.SIGTERM)
+        return gateway.process.wait(30), order.result().status_code, webhook.result().status_code
+
+
+@pytest.fixture(params=["gunicorn", "granian"])
+def life(request, lives):
+    return lives[request.param]
+
+
+def test_both_servers_give_the_same_answers(lives):
+    one, other = (lives[server].cases for server in ("gunicorn", "granian"))
+    differing = {case: (said[2][1], other[case][2][1]) for case, said in one.items() if said != other[case]}
+
+    assert differing == {"not ASCII": ("invalid_key", "missing_key")}  # granian hands on no header that is not ASCII
+
+
+def test_every_case_has_its_answer(life):
+    statuses = {case: said[0] for case, said in life.cases.items()}
+
+    assert statuses == {
+        "no key": 401, "malformed": 401, "unknown": 401, "not ASCII": 401, "two keys": 400, "in the query": 401,
+        "unpaid": 402, "paid": 200, "bearer": 200, "head": 200, "wrong method": 405, "authz": 200, "authz, posted": 200,
+        "authz for nginx": 403, "authz without sense": 422, "authz lacks a scope": 403, "verify": 200, "verify unknown": 200,
+        "verify without token": 401, "verify with a wrong token": 403, "verify nothing": 422, "verify no JSON": 400,
+        "verify a form": 415, "verify for a cost of 0": 422, "verify for too much": 422, "full": 429, "nowhere": 404,
+    }  # fmt: skip
+
+
+def test_metrics_are_told(life):
+    assert "\ntollgate_receipts_due " in life.metrics
+
+
+def test_told_to_stop_it_answers_what_is_in_hand_and_ends_well(life):
+    assert (life.exit_code, life.answers) == (0, (201, 200))
+
+
+def test_nothing_is_left_leased_and_the_usage_is_written_down(life):
+    leased, opening, used = life.rows
+
+    assert (leased, opening) == (0, 0)
+    assert used > 0

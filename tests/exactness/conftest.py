@@ -10,8 +10,8 @@ from app.bench.cases import Ground, Program
 from app.bench.ground import redis_program, stand
 from app.bench.running import Server
 
-SHARED = Ground("sqlite", "redis", keys=5)
-ALONE = Ground("sqlite", "memory", keys=5)
+SHARED = Ground("sqlite", "redis", keys=25)
+ALONE = Ground("sqlite", "memory", keys=25)
 
 
 @pytest.fixture(scope="session")

@@ -73,16 +73,20 @@ class RedisCounter:
         charged, version, used, resets, left, reserved = self._run(COUNT, keys, arguments)
         refused = () if charged else full(rates, used, max(cost, 1))
         count = Count(not refused, allowances(rates, used, resets), refused, version or None)
+        if budget is None:
+            return count
         held = Held(left, reserved if reserved >= 0 else None)
         return judged(count, budget, held, cost=max(cost, 1), charged=bool(charged))
 
     def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Any:
         """One round trip; a second one where Redis has forgotten the script. Raises CounterStoreDown."""
-        with _translated():
-            try:
-                return self._ask_redis("EVALSHA", script.sha, len(keys), *keys, *arguments)
-            except NoScriptError:
+        try:
+            return self._ask_redis("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            with _translated():
                 return self._ask_redis("EVAL", script.text, len(keys), *keys, *arguments)
+        except (RedisError, OSError) as error:
+            raise CounterStoreDown(type(error).__name__) from error
 
     def _key(self, entitlement: str) -> str:
         return f"{self._namespace}:{{{entitlement}}}"

@@ -26,8 +26,9 @@ class Question:
         self.answer: Any = None
         self.failure: Exception | None = None
         self.leads = False
-        self.turn = Lock()  # held until there is an answer, or it is this thread's turn to ask for all
-        self.turn.acquire()
+        self.turn = (
+            Lock()
+        )  # where somebody else asks: held until there is an answer, or it is this thread's turn to ask for all
 
 
 class Wire:
@@ -47,10 +48,12 @@ class Wire:
         question = Question(pack_command(command))  # type: ignore[arg-type]  # its stub allows one item
         with self._lock:
             self._waiting.append(question)
-            leads, self._busy = not self._busy, True
-        if not leads:
+            question.leads, self._busy = not self._busy, True
+            if not question.leads:
+                question.turn.acquire()
+        if not question.leads:
             question.turn.acquire()
-        if leads or question.leads:
+        if question.leads:
             self._ask_for_all()
         if question.failure is not None:
             raise question.failure

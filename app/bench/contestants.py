@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, jsonify
@@ -10,6 +11,7 @@ PEERS = {  # name -> (module of ours, distribution that it needs)
     "flask-limiter+orm": ("app.bench.peer_flask", "flask_limiter"),
     "drf-api-key": ("app.bench.peer_drf", "rest_framework_api_key"),
 }
+CARD_RAIL = "card-rail"  # competes with nobody: it takes the part of the other side
 
 
 def make(name: str) -> WSGIApplication:
@@ -17,7 +19,8 @@ def make(name: str) -> WSGIApplication:
     if name in PEERS:
         application: WSGIApplication = importlib.import_module(PEERS[name][0]).make()
         return application
-    return tollgate() if name == "tollgate" else bare()
+    makers: dict[str, Callable[[], WSGIApplication]] = {"tollgate": tollgate, "bare": bare, CARD_RAIL: card_rail}
+    return makers[name]()
 
 
 def bare() -> Flask:
@@ -28,12 +31,19 @@ def bare() -> Flask:
 
 
 def tollgate() -> Flask:
-    """Tollgate with the same view behind its gate."""
-    from app.factory import create_app  # noqa: PLC0415 (the bare view's memory is to be bare, too)
-    from app.web.gating import gate  # noqa: PLC0415
+    """Tollgate as it is served, the clerk that writes usage included, with the same view behind its gate."""
+    from app.web.gating import gate  # noqa: PLC0415 (the bare view's memory is to be bare, too)
+    from wsgi import app  # noqa: PLC0415
 
-    app = create_app()
-    app.get("/hello")(gate(hello))
+    served: Flask = app
+    served.get("/hello")(gate(hello))
+    return served
+
+
+def card_rail() -> WSGIApplication:
+    """Sells and remembers sessions."""
+    from app.bench.stripe_stand_in import app  # noqa: PLC0415 (for this one only)
+
     return app
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from time import sleep
 
 import click
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import bulk
+from app.bench import seeding
 from app.bench.cases import EXACT, PLAN, Ground
 from app.cli.demo_processes import free_port
 from app.config import Settings
@@ -49,8 +50,9 @@ term = "30 days"
 
 @dataclass(frozen=True)
 class Standing:
-    """A ground that is there: the environment for programs, and files with keys (by plan)."""
+    """A ground that is there: its folder, the environment for programs, and files with keys (by plan)."""
 
+    folder: Path
     environ: dict[str, str]
     key_files: dict[str, Path]
     redis: Redis | None
@@ -68,7 +70,7 @@ def stand(ground: Ground, folder: Path) -> Iterator[Standing]:
         runner.upgrade(url)
         files = _seed(environ, ground, folder)
         redis = stack.enter_context(Redis.from_url(redis_url)) if redis_url else None
-        yield Standing(environ, files, redis)
+        yield Standing(folder, environ, files, redis)
 
 
 def pin(pid: int, core: int) -> None:
@@ -105,9 +107,10 @@ def _seed(environ: dict[str, str], ground: Ground, folder: Path) -> dict[str, Pa
     files = {}
     for plan, amount in ((f"{PLAN}3", ground.keys), (f"{PLAN}1", min(FEW, ground.keys)), (EXACT, 50)):
         files[plan] = folder / f"keys-{plan}.txt"
-        keys = bulk.issue_many(tollgate, plan, amount)
+        keys = seeding.issue_many(tollgate, plan, amount)
         with click.progressbar(keys, length=amount, label=f"{ground}: {plan}") as bar:
             files[plan].write_text("".join(f"{key}\n" for key in bar))
+    seeding.settle(tollgate)
     tollgate.db.engine.dispose()
     return files
 
@@ -117,7 +120,9 @@ def redis_server(folder: Path) -> Iterator[str]:
     """A Redis for us alone, in memory only."""
     program = redis_program()
     if program is None:
-        raise click.ClickException("there is no redis-server here. Fix: apt install redis-server, or --counters memory")
+        raise click.ClickException(
+            "there is no redis-server here. Fix: apt install redis-server, or choose a ground without it"
+        )
     port = free_port(0)
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:  # noqa: S603 (found above)
@@ -149,12 +154,12 @@ def _wait_for(port: int) -> None:
 def _postgresql() -> Iterator[str]:
     """A database of our own on BENCH_DATABASE_URL's server, or on this machine's."""
     server = make_url(os.environ.get("BENCH_DATABASE_URL", LOCAL_POSTGRESQL)).set(drivername="postgresql+psycopg")
-    name = f"tollgate_bench_{os.getpid()}"
+    name = f"tollgate_bench_{os.getpid()}_{token_hex(3)}"
     try:
         _execute(server, f"CREATE DATABASE {name}")
     except SQLAlchemyError:
         raise click.ClickException(
-            "there is no PostgreSQL here. Fix: set BENCH_DATABASE_URL, or --databases sqlite"
+            "there is no PostgreSQL here. Fix: set BENCH_DATABASE_URL, or --ground sqlite"
         ) from None
     yield server.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")

@@ -16,7 +16,7 @@ CONNECTIONS = 16
 MOST_REQUESTS = 100_000  # kept ready-made, one per key
 
 _WRK = """
-local requests, n = {}, 0
+local requests, n = {}, tonumber(os.getenv("BENCH_START"))
 for line in io.lines(os.getenv("BENCH_REQUESTS")) do requests[#requests + 1] = line:gsub("\\\\r\\\\n", "\\r\\n") end
 request = function() n = n % #requests + 1; return requests[n] end
 done = function(summary, latency, _)
@@ -39,11 +39,21 @@ class Load:
     failed: int
 
 
-def requests_for(what: str, contestant: str, keys: Path, active: int) -> list[str]:
-    """The requests of a case, one per active key, as they go over the wire."""
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests as they go over the wire, one per active key, one a line with its line ends written out."""
+
+    path: Path
+    amount: int
+
+
+def prepare(path: Path, *, what: str, contestant: str, keys: Path, active: int) -> Requests:
+    """Write the requests of a case."""
     with keys.open() as lines:
         texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
-    return [_request(what, contestant, text) for text in texts]
+    ready = (_request(what, contestant, text).replace("\r\n", r"\r\n") for text in texts)
+    path.write_text("".join(f"{request}\n" for request in ready))
+    return Requests(path, len(texts))
 
 
 def _request(what: str, contestant: str, key: str) -> str:
@@ -65,25 +75,28 @@ def _lines(first: str, *headers: str, body: str = "") -> str:
     return "\r\n".join([f"{first} HTTP/1.1", "Host: 127.0.0.1", *headers, "", body])
 
 
-def run(port: int, requests: list[str], *, seconds: float, folder: Path) -> Load:
-    """Load the server on `port` for so long, from another core than a single worker's."""
+def run(port: int, requests: Requests, *, seconds: float, start: int = 0) -> Load:
+    """Load the server on `port` for so long, from another core than a single worker's; begin with request number `start`."""
+    start %= requests.amount
     if shutil.which("wrk") is None:
-        return asyncio.run(_own(port, requests, seconds))
-    script, ready = folder / "load.lua", folder / "requests.txt"
+        return asyncio.run(_own(port, requests, seconds, start))
+    script = requests.path.with_name("load.lua")
     script.write_text(_WRK)
-    ready.write_text("".join(request.replace("\r\n", r"\r\n") + "\n" for request in requests))
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
     with subprocess.Popen(  # noqa: S603 (nothing of a user's in it)
-        [*command, f"http://127.0.0.1:{port}"], env={**os.environ, "BENCH_REQUESTS": str(ready)}, stdout=subprocess.PIPE
+        [*command, f"http://127.0.0.1:{port}"],
+        env={**os.environ, "BENCH_REQUESTS": str(requests.path), "BENCH_START": str(start)},
+        stdout=subprocess.PIPE,
     ) as process:
         pin(process.pid, LOAD_CORE)
         output = process.communicate()[0].decode()
     return Load(**json.loads(output.partition("BENCH")[2]))
 
 
-async def _own(port: int, requests: list[str], seconds: float) -> Load:
+async def _own(port: int, requests: Requests, seconds: float, start: int) -> Load:
     """Slower than wrk, so it measures itself as well; good enough for ratios of processor time."""
-    turns = cycle(request.encode() for request in requests)
+    ready = [line.replace(r"\r\n", "\r\n").encode() for line in requests.path.read_text().splitlines()]
+    turns = cycle(ready[start:] + ready[:start])
     times: list[float] = []
     failed = 0
     started = time.perf_counter()

@@ -9,8 +9,18 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
+from sqlalchemy import make_url
 
 BATCH = 5_000
+
+
+def _database(folder: Path) -> dict[str, object]:
+    """A file of its own, or its own tables in the benchmark's PostgreSQL."""
+    url = make_url(os.environ["DATABASE_URL"])
+    if url.get_backend_name() == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "drf.db"}
+    names = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password, "HOST": url.host, "PORT": url.port}
+    return {"ENGINE": "django.db.backends.postgresql", **names}
 
 
 def _configure(folder: Path) -> None:
@@ -25,9 +35,7 @@ def _configure(folder: Path) -> None:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
         INSTALLED_APPS=["rest_framework", "rest_framework_api_key"],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "drf.db", "CONN_MAX_AGE": None}
-        },
+        DATABASES={"default": _database(folder) | {"CONN_MAX_AGE": None}},
         CACHES={"default": cache},
         MIDDLEWARE=[],
         REST_FRAMEWORK={
@@ -88,9 +96,10 @@ def _seed(folder: Path) -> None:
     from django.core.management import call_command  # noqa: PLC0415 (needs the settings)
 
     call_command("migrate", verbosity=0)
-    keys = []
-    for _ in range(0, 100_000, BATCH):
-        rows = [APIKey(name="bench") for _ in range(BATCH)]
+    keys: list[str] = []
+    amount = int(os.environ["BENCH_KEYS"])
+    while len(keys) < amount:
+        rows = [APIKey(name="bench") for _ in range(min(BATCH, amount - len(keys)))]
         keys += [APIKey.objects.assign_key(row) for row in rows]
         APIKey.objects.bulk_create(rows)
     (folder / "drf-keys.txt").write_text("".join(f"{key}\n" for key in keys))

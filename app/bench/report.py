@@ -5,63 +5,130 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.bench.cases import Ground, Result
+import click
 
-HEADINGS = ("case", "windows", "req/CPU-s", "÷ bare", "req/s", "p50 ms", "p99 ms", "Redis/req", "MiB", "failed")
+from app.bench.results import Result, bare_of
+from app.cli.common import table
+
+HEADINGS = (
+    *("case", "windows", "active", "÷ bare", "req/CPU-s", "req/s", "p50 ms", "p99 ms"),
+    *("Redis/req", "packets", "SQL/req", "MiB", "+MiB", "cores", "failed"),
+)
+Facts = dict[str, Any]
 
 
-def bare_of(results: Iterable[Result]) -> Result | None:
-    """What everything is divided by: the bare view on gunicorn's threads."""
-    return next((r for r in results if r.case.what == "plain" and r.case.program.server == "gthread"), None)
+def facts(results: Sequence[Result]) -> list[Facts]:
+    """Every case with its figures. `to_bare`: processor time per request over bare Flask's on gthread; `beyond`: MiB over the
+    bare view's on the same server. Memory is a process's at the end of all its cases: it stands with the one of most keys.
+    """
+    return [_facts(result, results) for result in results]
 
 
-def rows(results: Sequence[Result]) -> list[tuple[object, ...]]:
-    """A line per case. `÷ bare`: processor time per request, divided by bare Flask's."""
-    bare = bare_of(results)
+def _facts(result: Result, results: Sequence[Result]) -> Facts:
+    program = result.case.program
+    bare, alike = bare_of(results), bare_of(results, server=program.server)
+    most = max(other.case.active for other in results if other.case.program == program)
+    memory = result.memory if result.case.active == most else None
+    figures: Facts = {
+        "to_bare": result.over(bare) if bare else None,
+        **{name: getattr(result, name) for name in ("cpu_us", "rate", "p50", "p99", "trips", "busy")},
+        "memory": memory,
+        "beyond": memory - alike.memory if alike and memory else None,
+        **asdict(result.asked),
+    }
+    each = sorted(sample.cpu_us for sample in result.samples)
+    return {
+        "name": result.case.name,
+        "what": result.case.what,
+        "contestant": program.contestant,
+        "server": program.server,
+        "workers": program.workers,
+        "windows": result.case.windows,
+        "active": result.case.active,
+        **asdict(program.ground),
+        **{name: value if value is None else round(value, 3) for name, value in figures.items()},
+        "cpu_us_spread": [round(each[0], 1), round(each[-1], 1)],
+        "failed": result.failed,
+    }
+
+
+def rows(cases: Iterable[Facts]) -> list[tuple[object, ...]]:
+    """A line per case, under HEADINGS."""
     return [
         (
-            result.case.name,
-            result.case.windows if result.case.what != "plain" else None,
-            f"{1e6 / result.cpu_us:,.0f}",
-            f"{result.cpu_us / bare.cpu_us:.2f}" if bare else None,
-            f"{result.rate:,.0f}",
-            f"{result.p50:.1f}",
-            f"{result.p99:.1f}",
-            f"{result.trips:.2f}",
-            f"{result.memory:.0f}",
-            result.failed,
+            case["name"],
+            case["windows"] if case["what"] != "plain" else None,
+            f"{case['active']:,}" if case["what"] != "plain" else None,
+            shown(case["to_bare"], 2),
+            f"{1e6 / case['cpu_us']:,.0f}" if case["cpu_us"] else None,
+            shown(case["rate"]),
+            *(shown(case[name], digits) for name, digits in (("p50", 1), ("p99", 1), ("redis", 2))),
+            *(shown(case[name], digits) for name, digits in (("trips", 2), ("sql", 2), ("memory", 0), ("beyond", 0))),
+            shown(case["busy"], 2),
+            case["failed"],
         )
-        for result in results
+        for case in cases
     ]
 
 
-def document(measured: Sequence[tuple[Ground, Sequence[Result]]], **more: Any) -> dict[str, Any]:
-    """Everything that was measured, and on what."""
+def shown(value: float | None, digits: int = 0) -> str | None:
+    """A number for people."""
+    return None if value is None else f"{value:,.{digits}f}"
+
+
+def machine() -> Facts:
+    """What it was measured on."""
     return {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "grounds": [
-            {"ground": asdict(ground), "cases": [_facts(result, bare_of(results)) for result in results]}
-            for ground, results in measured
-        ],
-        **more,
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
     }
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """As a JSON file."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _facts(result: Result, bare: Result | None) -> dict[str, Any]:
-    figures = {name: round(getattr(result, name), 3) for name in ("cpu_us", "rate", "p50", "p99", "trips", "memory")}
-    return {
-        "name": result.case.name,
-        **asdict(result.case),
-        **figures,
-        "failed": result.failed,
-        "to_bare": round(result.cpu_us / bare.cpu_us, 3) if bare else None,
-        "samples": [asdict(sample) for sample in result.samples],
+def document(parts: dict[str, list[Facts]], *, command: str, path: Path | None) -> Facts:
+    """What was measured now; parts that the file at `path` has besides stay in it."""
+    kept = read(path)["parts"] if path and path.exists() else {}
+    now = f"{datetime.now(UTC):%Y-%m-%d}"  # measuring has a calendar, not a clock to be given
+    fresh = {
+        name: {"date": now, "command": command, "machine": machine(), "cases": cases} for name, cases in parts.items()
     }
+    return {"parts": kept | fresh}
+
+
+def read(path: Path) -> Facts:
+    """What `write` wrote."""
+    found: Facts = json.loads(path.read_text())
+    return found
+
+
+def write(path: Path, content: Facts) -> None:
+    """As a JSON file, a line per case: what changed can be seen."""
+    parts = []
+    for name, part in content["parts"].items():
+        about = json.dumps({key: value for key, value in part.items() if key != "cases"})
+        cases = ",\n   ".join(json.dumps(case) for case in part["cases"])
+        parts.append(f'  {json.dumps(name)}: {about[:-1]}, "cases": [\n   {cases}\n  ]}}')
+    path.write_text('{"parts": {\n' + ",\n".join(parts) + "\n}}\n")
+
+
+def rows_with_keys(cases: Iterable[Facts]) -> list[tuple[object, ...]]:
+    """The same with the number of keys in the database in front."""
+    cases = list(cases)
+    return [(f"{case['keys']:,}", *row) for case, row in zip(cases, rows(cases), strict=True)]
+
+
+def tell(title: str, headings: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
+    """A table on the terminal."""
+    click.echo(f"\n{title}")
+    table(headings, lines)

@@ -1,60 +1,86 @@
 """Turn by turn: every case gets its seconds in every round, so that what disturbs the machine disturbs all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
 
-from app.bench import load
-from app.bench.cases import PLAN, Case, Program, Result, Sample
+from app.bench import load, probe
+from app.bench.cases import PLAN, Case, Ground, Program
 from app.bench.ground import Standing
+from app.bench.results import Result, Sample
 from app.bench.running import Server
 
 WARM_SECONDS = 1.0
+WARM_AT_MOST = 60.0  # seconds until all active keys have been asked for once
+
+
+@dataclass
+class _Lane:
+    """One case and what it needs for its turns."""
+
+    case: Case
+    server: Server
+    requests: load.Requests
+    redis: Redis | None
+    samples: list[Sample]
+    done: int = 0  # requests so far: the next turn goes on with the next key
+
+    def turn(self, seconds: float) -> Sample:
+        """Load its server for so long."""
+        cpu, trips = self.server.cpu(), _reads(self.redis)
+        seen = load.run(self.server.port, self.requests, seconds=seconds, start=self.done)
+        self.done += seen.requests
+        cpu, trips = self.server.cpu() - cpu, _reads(self.redis) - trips
+        return Sample(seen.requests, seen.seconds, cpu, seen.p50, seen.p99, seen.failed, trips)
+
+    def warm(self) -> None:
+        """Ask for every active key once, so that what can be remembered of it is."""
+        rate = self.turn(WARM_SECONDS).requests / WARM_SECONDS
+        missing = self.requests.amount - self.done
+        if missing > 0:
+            self.turn(min(missing / max(1, rate) * 1.1, WARM_AT_MOST))
 
 
 class Rounds:
-    """Cases on one ground, their servers running side by side: idle ones cost nothing."""
+    """Cases on their grounds, their servers running side by side: idle ones cost nothing."""
 
-    def __init__(self, cases: Sequence[Case], standing: Standing, folder: Path, stack: ExitStack) -> None:
-        self._cases, self._standing, self._folder = cases, standing, folder
+    def __init__(
+        self, cases: Sequence[Case], standings: Mapping[Ground, Standing], folder: Path, stack: ExitStack
+    ) -> None:
+        self._standings, self._folder, self._stack = standings, folder, stack
         self._servers: dict[Program, Server] = {}
-        for case in cases:
-            program = case.program
-            if program not in self._servers:
-                self._servers[program] = Server(program, standing, folder)
-                stack.callback(self._servers[program].stop)
-        self._requests = [self._requests_of(case) for case in cases]
+        self._lanes = [self._lane(number, case) for number, case in enumerate(cases)]
 
     def run(self, *, rounds: int, seconds: float, tick: Callable[[str], None]) -> list[Result]:
-        """Every case `rounds` times, after one turn to get warm. `tick` hears each turn's name."""
-        samples: list[list[Sample]] = [[] for _ in self._cases]
-        for turn in range(rounds + 1):
-            for case, requests, kept in zip(self._cases, self._requests, samples, strict=True):
-                tick(case.name)
-                sample = self._turn(case, requests, seconds if turn else WARM_SECONDS)
-                if turn:
-                    kept.append(sample)
-        memory = [self._servers[case.program].memory() for case in self._cases]
-        return [Result(*items) for items in zip(self._cases, map(tuple, samples), memory, strict=True)]
+        """Every case `rounds` times, after it got warm. `tick` hears each turn's name."""
+        for lane in self._lanes:
+            tick(lane.case.name)
+            lane.warm()
+        for _ in range(rounds):
+            for lane in self._lanes:
+                tick(lane.case.name)
+                lane.samples.append(lane.turn(seconds))
+        return [self._result(lane) for lane in self._lanes]
 
-    def _turn(self, case: Case, requests: list[str], seconds: float) -> Sample:
-        server, redis = self._servers[case.program], self._standing.redis
-        cpu, trips = server.cpu(), _reads(redis)
-        seen = load.run(server.port, requests, seconds=seconds, folder=self._folder)
-        return Sample(
-            seen.requests, seen.seconds, server.cpu() - cpu, seen.p50, seen.p99, seen.failed, _reads(redis) - trips
-        )
-
-    def _requests_of(self, case: Case) -> list[str]:
+    def _lane(self, number: int, case: Case) -> _Lane:
+        standing = self._standings[case.program.ground]
+        server = self._servers.get(case.program)
+        if server is None:
+            server = self._servers[case.program] = Server(case.program, standing, standing.folder)
+            self._stack.callback(server.stop)
         contestant = case.program.contestant
-        keys = (
-            self._folder / "drf-keys.txt"
-            if contestant == "drf-api-key"
-            else self._standing.key_files[f"{PLAN}{case.windows}"]
-        )
-        return load.requests_for(case.what, contestant, keys, case.active)
+        drf = contestant == "drf-api-key"
+        keys = standing.folder / "drf-keys.txt" if drf else standing.key_files[f"{PLAN}{case.windows}"]
+        ready = self._folder / f"requests-{number}.txt"
+        requests = load.prepare(ready, what=case.what, contestant=contestant, keys=keys, active=case.active)
+        return _Lane(case, server, requests, standing.redis, [])
+
+    def _result(self, lane: _Lane) -> Result:
+        asked = probe.asked(lane.case, lane.server.port, lane.requests, self._standings[lane.case.program.ground])
+        return Result(lane.case, tuple(lane.samples), lane.server.memory(), asked)
 
 
 def _reads(redis: Redis | None) -> int:

@@ -1,0 +1,106 @@
+"""The measured figures inside a Markdown page: tables between marks, and a plot beside it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from app.bench import plot
+from app.bench.report import Facts, shown
+
+MARKED = re.compile(r"(<!-- figures: (?P<part>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "memory": "memory", "redis": "Redis"}
+
+
+def fill(page: Path, document: Facts) -> None:
+    """Write the tables between `<!-- figures: part -->` and `<!-- end -->`, and the plot of the growth as <page>.svg."""
+    parts = document["parts"]
+
+    def filled(mark: re.Match[str]) -> str:
+        part = mark["part"]
+        return f"{mark[1]}{_section(part, parts[part])}{mark[3]}" if part in parts else mark[0]
+
+    page.write_text(MARKED.sub(filled, page.read_text()))
+    if "growth" in parts:
+        page.with_suffix(".svg").write_text(plot.draw(parts["growth"]["cases"]))
+
+
+def _section(part: str, found: Facts) -> str:
+    on = found["machine"]
+    when = (
+        f"Measured on {found['date']}: {on['processor']}, {on['cores']} cores, {on['system']}, Python {on['python']}. "
+        f"Again: `{found['command']}`.\n"
+    )
+    return f"\n{when}\n{_TABLES[part](found['cases'])}\n"
+
+
+def _gate(cases: Sequence[Facts]) -> str:
+    headings = (
+        *("", "windows", "CPU ÷ bare Flask", "requests per CPU-second", "requests/s", "p50 ms", "p99 ms"),
+        *("Redis commands", "Redis packets", "SQL", "MiB beyond bare"),
+    )
+    tables = []
+    for (database, counter, keys), group in groupby(
+        cases, lambda case: (case["database"], case["counter"], case["keys"])
+    ):
+        lines = [
+            (
+                case["name"],
+                case["windows"] if case["what"] != "plain" else "–",
+                shown(case["to_bare"], 2),
+                f"{1e6 / case['cpu_us']:,.0f}",
+                shown(case["rate"]),
+                *(shown(case[name], digits) for name, digits in (("p50", 1), ("p99", 1), ("redis", 2), ("trips", 2))),
+                shown(case["sql"], 2),
+                shown(case["beyond"]),
+            )
+            for case in group
+        ]
+        tables.append(
+            f"**{NAMES[database]}, counted in {NAMES[counter]}**, {keys:,} keys:\n\n{_table(headings, lines)}"
+        )
+    return "\n".join(tables)
+
+
+def _growth(cases: Sequence[Facts]) -> str:
+    headings = (
+        *("", "keys in the database", "keys in use", "windows", "workers"),
+        *("CPU ÷ bare Flask", "requests/s", "p99 ms", "MiB beyond bare"),
+    )
+    lines = [
+        (
+            f"{NAMES[case['database']]}, {'bare Flask' if case['what'] == 'plain' else case['what']}",
+            *(shown(case[name]) if case["what"] != "plain" else "–" for name in ("keys", "active", "windows")),
+            case["workers"],
+            shown(case["to_bare"], 2),
+            shown(case["rate"]),
+            shown(case["p99"], 1),
+            shown(case["beyond"]),
+        )
+        for case in cases
+    ]
+    return _table(headings, lines)
+
+
+def _sales(cases: Sequence[Facts]) -> str:
+    headings = ("", "web workers", "paid orders/s", "p50 ms", "p99 ms", "CPU ms per order")
+    lines = [
+        (
+            NAMES[case["database"]],
+            case["workers"],
+            shown(case["rate"]),
+            shown(case["p50"]),
+            shown(case["p99"]),
+            shown(case["cpu_ms"], 1),
+        )
+        for case in cases
+    ]
+    return _table(headings, lines)
+
+
+_TABLES = {"gate": _gate, "growth": _growth, "sales": _sales}
+
+
+def _table(headings: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    cells = [headings, ["---", *["--:"] * (len(headings) - 1)], *lines]
+    return "".join(f"| {' | '.join('–' if value is None else str(value) for value in row)} |\n" for row in cells)

@@ -16,12 +16,14 @@ from sqlalchemy.orm import Session
 from app import books, idempotency, opening, return_urls, shelf, subscribing
 from app.books import keystore
 from app.catalog import NotOnSale
+from app.freshness import publish
 from app.models import Checkout, Customer, Order
-from app.orders import order_url, view_order
+from app.orders import order_url, page_of, view_order
 from app.pricing import Quote, quote
 from app.problems import IdempotencyMismatch, OrderClosed, OrderNotFound, ProviderFailed, UnknownProvider
 from app.tollgate import Tollgate
 from app.views import OpenedOrder, OrderView
+from keystore.changes import Change
 from keystore.ids import new_id
 from keystore.secret import Secret, derive_seed
 from providers.base import Provider, ProviderError, is_refusal
@@ -128,21 +130,31 @@ def _commit_order(tollgate: Tollgate, new: NewOrder, priced: Quote) -> tuple[str
         created_at=now,
         **_idempotency_columns(tollgate, new),
     )
+    secret: Secret | None = None
+    changed: Change | None = None
     with tollgate.db.write() as session:
-        secret = _attach(session, tollgate, order, new, recurring=priced.recurring)
+        if new.renews:
+            changed = _renew(session, tollgate, order, new.renews, recurring=priced.recurring)
+        else:
+            secret = _begin(session, tollgate, order, new)
         session.add(order)
         session.flush()
         session.add(_freeze(tollgate, order, priced, now=now))
-        return order.id, secret
+    publish(tollgate, changed)
+    return order.id, secret
 
 
-def _attach(session: Session, tollgate: Tollgate, order: Order, new: NewOrder, *, recurring: bool) -> Secret | None:
-    """Customer, pending entitlement and pending key, of which only the MAC is kept. A renewal names what is there."""
-    if new.renews:
-        entitlement = keystore(session, tollgate).lock(new.renews)
-        subscribing.check(session, entitlement.id, recurring=recurring)
-        order.entitlement_id, order.customer_id = entitlement.id, entitlement.owner
-        return None
+def _renew(session: Session, tollgate: Tollgate, order: Order, renews: str, *, recurring: bool) -> Change | None:
+    """The order names what is there. A key that was given away has had no page until now: it goes by this order's."""
+    store = keystore(session, tollgate)
+    entitlement = store.lock(renews)
+    subscribing.check(session, entitlement.id, recurring=recurring)
+    order.entitlement_id, order.customer_id = entitlement.id, entitlement.owner
+    return None if page_of(tollgate, entitlement.reference) else store.refer(entitlement.id, order.id)
+
+
+def _begin(session: Session, tollgate: Tollgate, order: Order, new: NewOrder) -> Secret:
+    """Customer, pending entitlement and pending key, of which only the MAC is kept."""
     key_id, settings = new_id("key", 12), tollgate.settings
     seed = secrets.token_bytes(32)
     if new.idempotency_key:
@@ -229,11 +241,8 @@ def _replayed_secret(tollgate: Tollgate, order_id: str, new: NewOrder) -> Secret
         if order.key_id is None:
             return None
         key = keystore(session, tollgate).get_key(order.key_id)
-        if (
-            key.last_used_at is not None
-            or key.successor_id is not None
-            or tollgate.clock() - order.created_at > REPLAY_SHOWS_KEY
-        ):
+        over = tollgate.clock() - order.created_at > REPLAY_SHOWS_KEY
+        if over or key.last_used_at is not None or key.successor_id is not None:
             return None
         seed = derive_seed(tollgate.settings.secret_bytes, new.idempotency_key.reveal(), key.id)
         return keystore(session, tollgate).rebuild(key, seed=seed, mode=tollgate.settings.mode)

@@ -44,6 +44,10 @@ DETAIL = {
     Outcome.SUSPENDED: "This key is suspended. See order_url, or contact the operator.",
     Outcome.REVOKED_KEY: "This key was revoked or replaced. Use the key that replaced it.",
 }
+WITHOUT_PAGE = {  # keys that an operator gave away
+    Outcome.ENDED: "The time of this key is over. Renew it with POST /v1/renewals, or ask the operator.",
+    Outcome.SUSPENDED: "This key is suspended. Contact the operator.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,13 @@ class Decision:
     count: Count | None = None
     order_url: str | None = None
     detail: str = ""
+
+
+def stopped(outcome: Outcome, record: KeyRecord, page: str | None) -> Decision:
+    """A key that does not work now. `page`: where its holder can do something about it, if they have one."""
+    if page is None:
+        return Decision(outcome, record, detail=WITHOUT_PAGE.get(outcome, DETAIL[outcome]))
+    return Decision(outcome, record, order_url=page if outcome in PAYING_HELPS else None, detail=DETAIL[outcome])
 
 
 MALFORMED = Decision(Outcome.INVALID_KEY, detail="This is not a key of ours: its shape or checksum is wrong.")

@@ -14,7 +14,6 @@ from app.decision import (
     DETAIL,
     MALFORMED,
     OF_VERDICT,
-    PAYING_HELPS,
     PLAIN,
     UNKNOWN,
     Decision,
@@ -27,10 +26,11 @@ from app.decision import (
     limit_detail,
     missing,
     outcome_of,
+    stopped,
 )
 from app.key_cache import LAST_RESORT, Copy, KeyCache, Recently
 from app.metering import Terms, charge, look, terms_of
-from app.orders import order_url
+from app.orders import page_of
 from app.tollgate import Tollgate
 from app.usage import UsageBatch
 from keystore.errors import CounterStoreDown
@@ -151,9 +151,7 @@ class Gate:
         """The plan whose limits are to be counted now, or a refusal."""
         verdict = judge(record, now)
         if verdict is not Verdict.VALID:
-            outcome = OF_VERDICT[verdict]
-            url = order_url(self._tollgate, record.reference) if outcome in PAYING_HELPS else None
-            return Decision(outcome, record, order_url=url, detail=DETAIL[outcome])
+            return stopped(OF_VERDICT[verdict], record, page_of(self._tollgate, record.reference))
         plan = self._tollgate.catalog.plans.get(record.plan)
         if plan is None:  # dropped from the catalogue while somebody holds it: a mistake that must not open the gate
             return Decision(

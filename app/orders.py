@@ -18,6 +18,11 @@ def order_url(tollgate: Tollgate, order_id: str) -> str:
     return f"{tollgate.settings.public_url.rstrip('/')}/orders/{order_id}"
 
 
+def page_of(tollgate: Tollgate, reference: str) -> str | None:
+    """The page of whoever holds an entitlement of that reference; None where an operator gave the key away."""
+    return order_url(tollgate, reference) if reference.startswith("ord_") else None
+
+
 def view_order(tollgate: Tollgate, order_id: str) -> OrderView:
     """One order with all its checkouts. Raises OrderNotFound."""
     with tollgate.db.read() as session:

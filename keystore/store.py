@@ -80,8 +80,7 @@ class Keystore:
 
     def rebuild(self, key: KeyInfo, *, seed: bytes, mode: str) -> Secret | None:
         """The plaintext again, from the seed it was made of; None if this seed did not make it."""
-        id12 = key.id.removeprefix(f"{ID_PREFIX}_")
-        _, secret = generate(mode, prefix=self._prefix, seed=seed, key_id12=id12)
+        _, secret = generate(mode, prefix=self._prefix, seed=seed, key_id12=key.id.removeprefix(f"{ID_PREFIX}_"))
         known = self._peppers.matches(secret.reveal(), stored=key.record.mac, label=key.record.pepper)
         return secret if known else None
 
@@ -163,9 +162,11 @@ class Keystore:
             raise UnknownEntitlement(entitlement_id)
         return entitlement
 
-    def find_entitlement(self, reference: str) -> Entitlement | None:
-        """By its first order's id."""
-        return self._session.scalar(select(Entitlement).where(Entitlement.reference == reference))
+    def refer(self, entitlement_id: str, reference: str) -> Change:
+        """Let it go by another reference, as unique as the first. Raises UnknownEntitlement."""
+        entitlement = self.lock(entitlement_id)
+        entitlement.reference = reference
+        return self._changed(entitlement)
 
     def find_record(self, key_id: str) -> KeyRecord | None:
         """What the gate must know about a key: one indexed SELECT, no ORM objects."""
@@ -236,8 +237,7 @@ class Keystore:
         if entitlement_id is None:
             raise UnknownKey(key_id)
         entitlement = self.lock(entitlement_id)
-        query = select(ApiKey).where(ApiKey.id == key_id)
-        return entitlement, self._session.scalars(query, execution_options={"populate_existing": True}).one()
+        return entitlement, self._session.get_one(ApiKey, key_id, populate_existing=True)
 
     def _wake_keys(self, entitlement_id: str) -> bool:
         pending = (ApiKey.entitlement_id == entitlement_id, ApiKey.status == "pending")

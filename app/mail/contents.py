@@ -53,7 +53,8 @@ def _reminder(session: Session, tollgate: Tollgate, facts: Facts) -> Contents:
         "plan": _plan(tollgate, entitlement.plan),
         "ends_at": ends_at,
         "days": max(1, round((ends_at - tollgate.clock()) / timedelta(days=1))),
-        "order_url": orders.order_url(tollgate, entitlement.reference),
+        "order_url": orders.page_of(tollgate, entitlement.reference),
+        "docs_url": f"{tollgate.settings.public_url}/docs",
     }
 
 

@@ -3,8 +3,8 @@
 from flask import current_app, g, request
 from flask_openapi import APIBlueprint
 
-from app.gate import DETAIL, OF_VERDICT, Decision, Denied, Outcome
-from app.orders import order_url
+from app.decision import OF_VERDICT, Decision, Denied, Outcome, stopped
+from app.orders import page_of
 from app.tollgate import Tollgate
 from app.web.answers import EITHER_KEY, problems
 from keystore.verdict import KeyRecord, judge
@@ -42,5 +42,5 @@ def working_holder(tollgate: Tollgate) -> KeyRecord:
     record = account_holder()
     outcome = OF_VERDICT.get(judge(record, tollgate.clock()))
     if outcome is not None:
-        raise Denied(Decision(outcome, record, order_url=order_url(tollgate, record.reference), detail=DETAIL[outcome]))
+        raise Denied(stopped(outcome, record, page_of(tollgate, record.reference)))
     return record

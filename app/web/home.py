@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.holding import Holding
-from app.orders import DONE
+from app.orders import DONE, page_of
 from app.web.holders import ACCOUNT
 from app.web.order_cookie import Own
 from app.web.parts import tollgate
@@ -34,7 +34,7 @@ def home_of(own: Own, holding: Holding) -> Home | None:
     acts = ACCOUNT in record.scopes
     card = holding.card is not None and acts
     offered = acts and holding.renewable and own.order.status in DONE
-    first = record.reference if record.reference.startswith("ord_") else None
+    first = record.reference if page_of(tollgate(), record.reference) else None
     return Home(
         plan=plan_name(tollgate(), holding.plan),
         rates=rates_of(plan, record.limits) if plan else (),

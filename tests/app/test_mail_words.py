@@ -32,6 +32,7 @@ FACTS = {
     "days": 7,
     "order": "ord_1",
     "order_url": URL,
+    "docs_url": URL,
     "stranger_url": URL,
     "links": [("<b>Pro</b>", URL)],
     "code": "overpaid",

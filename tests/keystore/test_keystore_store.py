@@ -182,9 +182,9 @@ def test_an_unknown_entitlement_is_said_to_be_unknown(keys):
         keys.lock("ent_none")
 
 
-def test_an_entitlement_is_found_by_its_reference(keys, issued):
-    assert keys.find_entitlement("ord_1").id == issued.entitlement_id
-    assert keys.find_entitlement("ord_2") is None
+def test_an_entitlement_goes_by_another_reference_from_now_on(keys, issued):
+    changed = keys.refer(issued.entitlement_id, "ord_2")
+    assert (keys.get_key(issued.key_id).record.reference, changed.version) == ("ord_2", 2)
 
 
 def test_use_is_noted_without_a_new_version(keys, issued):

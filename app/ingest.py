@@ -70,6 +70,8 @@ def process(tollgate: Tollgate, receipt_id: str) -> str:
     except Exception as error:
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
         raise
+    if receipts.was_released(tollgate, receipt_id):  # while we had it in hand: what we did could not be marked on it
+        return process(tollgate, receipt_id)
     return _state(tollgate, receipt_id)
 
 

@@ -162,6 +162,13 @@ def _end_lease(tollgate: Tollgate, leased: Leased, **values: object) -> None:
         )
 
 
+def was_released(tollgate: Tollgate, receipt_id: str) -> bool:
+    """Whether it is due again at once, in nobody's hands. A postponed one is due later."""
+    free = (Receipt.state == "due", Receipt.lease.is_(None), Receipt.due_at <= tollgate.clock())
+    with tollgate.db.read() as session:
+        return session.scalar(select(Receipt.id).where(Receipt.id == receipt_id, *free)) is not None
+
+
 def release(tollgate: Tollgate, provider: str, name: str) -> None:
     """A checkout's reference, or that of its agreement, was just committed: what came before it is due now.
 

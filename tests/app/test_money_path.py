@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app import outbox, sync
+from app import outbox, receipts, sync
 from app.carriers import CARRIERS
 from app.checkout import add_checkout
 from app.gate import Gate, Outcome
@@ -383,3 +383,12 @@ def test_a_crowd_of_new_orders_does_not_starve_an_old_one(tollgate, buy, btcpay,
     [buy("btcpay") for _ in range(25)]
     sweep(tollgate)
     assert outcome(opened) is Outcome.ALLOWED
+
+
+def test_a_notification_that_is_released_while_it_is_in_hand_is_applied_all_the_same(
+    tollgate, buy, stripe, clock, notify
+):
+    buy()
+    reference, releases = stripe.pay(at=clock.now), [lambda: receipts.release(tollgate, "stripe", "sub_1")]
+    stripe.on_snapshot = lambda: releases and releases.pop()()
+    assert receive(tollgate, "stripe", notify(reference, agreement="sub_1")).state == "applied"

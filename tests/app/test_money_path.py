@@ -358,9 +358,10 @@ def test_an_address_typed_before_the_payment_is_not_the_payers(tollgate, buy, bt
 def test_a_rail_that_hangs_is_not_waited_for_twice(tollgate, buy, stripe, clock, notify):
     buy()
     buy()
-    go_on = threading.Event()
-    stripe.on_snapshot = lambda: go_on.wait(5)
+    reached, go_on = threading.Event(), threading.Event()
+    stripe.on_snapshot = lambda: (reached.set(), go_on.wait(5))
     receive(tollgate, "stripe", notify(stripe.pay(0, at=clock.now)), seconds=0.05)
+    reached.wait(5)
     asked = len(stripe.asked)
     state = receive(tollgate, "stripe", notify(stripe.pay(1, at=clock.now), "evt_2"), seconds=4).state
     go_on.set()

@@ -24,6 +24,17 @@ FIRST_SECONDS = 3.0  # the first time, when connections have to be made: a cold 
 PROMPT_SECONDS = 0.25  # how long the gate waits for the database
 REST_SECONDS = 0.5  # how long it asks no more after that; a probe each time this is over
 PROMPT_POOL = 4
+POSTGRESQL = {
+    "connect_timeout": 3,
+    "options": "-c statement_timeout=15000 -c lock_timeout=10000",
+    # The server keeps those two. A host that vanishes (power, network) keeps nothing, and says nothing: without these
+    # whoever waits for its answer waits for a quarter of an hour and more. What was sent has to be acknowledged within
+    # 15 seconds, and a server that works silently on a query has to answer probes.
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 T = TypeVar("T")
 
@@ -33,7 +44,7 @@ class DatabaseDown(SQLAlchemyError):
 
 
 def make_engine(url: str, *, pool_size: int = 8) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3)."""
+    """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). What the URL says goes before what we think."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(str(url))
@@ -45,7 +56,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> Engine:
         max_overflow=pool_size,
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 3, "options": "-c statement_timeout=15000 -c lock_timeout=10000"},
+        connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
     )
 
 

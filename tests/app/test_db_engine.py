@@ -4,7 +4,7 @@ import threading
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app.db import Database
 
@@ -83,3 +83,33 @@ def test_a_reader_does_not_wait_for_a_writer(database):
         writing.execute(text("UPDATE counters SET n = 1"))
 
         assert count(database) == 0
+
+
+def asked_of_libpq(url):
+    """What the driver was told about the connection."""
+    database = Database(url)
+    with database.engine.connect() as connection:
+        told = connection.connection.driver_connection.info.get_parameters()
+    database.engine.dispose()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tcp_user_timeout", "15000"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3")],
+)
+def test_a_host_that_vanishes_is_noticed(postgresql_url, name, value):
+    assert asked_of_libpq(postgresql_url)[name] == value
+
+
+def test_the_url_goes_before_what_we_think(postgresql_url):
+    url = make_url(postgresql_url).update_query_dict({"keepalives_idle": "99"})
+    assert asked_of_libpq(url.render_as_string(hide_password=False))["keepalives_idle"] == "99"
+
+
+def test_no_statement_runs_for_ever(postgresql_url):
+    database = Database(postgresql_url)
+    with database.read() as session:
+        limits = [session.scalar(text(f"SHOW {name}")) for name in ("statement_timeout", "lock_timeout")]
+    database.engine.dispose()
+    assert limits == ["15s", "10s"]

@@ -5,6 +5,7 @@ whatever X-Forwarded-* says, it decides nothing.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 
 from app import refusals
-from app.decision import Headers, Outcome, Toll
+from app.decision import Decision, Headers, Outcome, Toll
 from app.doors.answers import answer_of, identity_headers, problem_of
 from app.doors.verify import Cost, Feature, Scopes
 from app.gate import Gate
@@ -41,14 +42,16 @@ class Route(BaseModel):
     mode: Literal["nginx"] | None = None
 
 
-def authorize(gate: Gate, headers: Headers, *, query: str, request_id: str) -> Reply:
-    """Judge and count. `query` is the raw query string: cost, scope, feature, mode=nginx."""
+def authorize(
+    gate: Gate, headers: Headers, *, query: str, request_id: str, told: Callable[[Decision], Decision]
+) -> Reply:
+    """Judge and count. `query` is the raw query string: cost, scope, feature, mode=nginx. `told`: what becomes of a refusal."""
     try:
         route = read_route(query)
     except ValidationError as error:
         wrong = Reply(422, problem=_invalid(gate, error, request_id=request_id))
         return for_nginx(wrong) if "mode=nginx" in query.split("&") else wrong
-    reply = _judge(gate, headers, route=route, request_id=request_id)
+    reply = _judge(gate, headers, route=route, request_id=request_id, told=told)
     return for_nginx(reply) if route.mode == "nginx" else reply
 
 
@@ -71,8 +74,12 @@ def for_nginx(reply: Reply) -> Reply:
     return Reply(status, {**reply.headers, **told}, reply.problem)
 
 
-def _judge(gate: Gate, headers: Headers, *, route: Route, request_id: str) -> Reply:
+def _judge(
+    gate: Gate, headers: Headers, *, route: Route, request_id: str, told: Callable[[Decision], Decision]
+) -> Reply:
     decision = gate.decide(headers, Toll(route.cost, route.scope, route.feature))
+    if decision.outcome is not Outcome.ALLOWED:
+        decision = told(decision)
     limits = headers_of(decision.count) if decision.count else {}
     if decision.outcome is Outcome.ALLOWED:
         return Reply(200, limits | identity_headers(answer_of(decision, base=None)))

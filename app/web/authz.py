@@ -1,6 +1,8 @@
 """/v1/authz: forward-auth for Caddy, Traefik and nginx. The key is the caller's whole credential, as on any gated endpoint."""
 
-from flask import Response, jsonify, request
+from functools import partial
+
+from flask import Response, current_app, jsonify, request
 from flask_openapi import APIBlueprint, Tag
 
 from app.doors.authorize import authorize
@@ -28,7 +30,8 @@ api = APIBlueprint(
 def authz() -> Response:
     """May the request pass whose headers these are? Counts it. `?cost=`, `scope=`, `feature=` are the proxy's own; `mode=nginx` for auth_request"""
     query = request.query_string.decode("latin-1")
-    reply = authorize(gate_of_app(), request.headers, query=query, request_id=request_id())
+    told = partial(current_app.extensions["refused_keys"].told, environ=request.environ)
+    reply = authorize(gate_of_app(), request.headers, query=query, request_id=request_id(), told=told)
     response = Response() if reply.problem is None else jsonify(reply.problem)
     response.status_code = reply.status
     if reply.problem is not None:

@@ -5,6 +5,7 @@ as it came, and what was raised on the way is given to Flask's error handlers, s
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -88,7 +89,9 @@ class FastDoors:
 
     def _authorize(self, environ: WSGIEnvironment) -> Answer:
         query = environ.get("QUERY_STRING", "")
-        reply = authorize.authorize(self._gate, RequestHeaders(environ), query=query, request_id=request_id())
+        told = partial(self._app.extensions["refused_keys"].told, environ=environ)
+        headers = RequestHeaders(environ)
+        reply = authorize.authorize(self._gate, headers, query=query, request_id=request_id(), told=told)
         if reply.problem is None:
             return reply.status, "text/html; charset=utf-8", b"", reply.headers
         return reply.status, "application/problem+json", to_json(reply.problem), reply.headers

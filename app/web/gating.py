@@ -40,6 +40,8 @@ def gate(
         def gated(*args: P.args, **kwargs: P.kwargs) -> R:
             environ = request.environ
             decision: Decision = current_app.extensions["gate"].decide(RequestHeaders(environ), toll)
+            if decision.outcome is not Outcome.ALLOWED:
+                decision = current_app.extensions["refused_keys"].told(decision, environ)
             environ[COUNTED] = decision.count  # it was counted, whatever becomes of the request
             if decision.outcome is not Outcome.ALLOWED:
                 raise Denied(decision, scope=scope)

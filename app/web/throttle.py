@@ -14,6 +14,7 @@ from app.tollgate import Tollgate
 from app.web import admin_access
 from app.web.client_address import bucket, client_address
 from app.web.holders import held
+from app.web.refused import RefusedKeys
 from app.web.throttle_store import store_of
 
 ORDERS_PER_MINUTE = 120
@@ -58,6 +59,7 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     _keep_to_blueprints(app)
     app.extensions["throttle"] = limiter
+    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies)
     for endpoint, limit in LIMITS.items():
         app.view_functions[endpoint] = limiter.limit(limit)(app.view_functions[endpoint])  # type: ignore[assignment]
     by_address = limiter.shared_limit(LETTERS, scope="recovery-letters", key_func=asked_about)

@@ -1,15 +1,18 @@
 """/v1/keys/verify: for services that let Tollgate judge keys and do the rest themselves, behind SERVICE_TOKENS."""
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_openapi import APIBlueprint, Tag
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
+from app.decision import Decision, Denied, Outcome
 from app.doors.answers import VerifyOut
 from app.doors.verify import Question, Services, verify
 from app.logs import request_id
 from app.web.answers import SERVICE, problems
 from app.web.parts import gate_of_app, tollgate
+from app.web.refused import DETAIL
+from app.web.shell import COUNTED
 
 api = APIBlueprint(
     "verify",
@@ -25,6 +28,10 @@ api = APIBlueprint(
 def admit_service() -> None:
     """Before the body is looked at."""
     refusal = Services(tollgate().settings.service_tokens).refusal(request.headers.get("Authorization"))
+    count = current_app.extensions["refused_keys"].too_many(request.environ) if refusal else None
+    if count:
+        request.environ[COUNTED] = count
+        raise Denied(Decision(Outcome.RATE_LIMITED, count=count, detail=DETAIL))
     if refusal == "unauthorized":
         raise Unauthorized(
             "Send a service token as Authorization: Bearer.",

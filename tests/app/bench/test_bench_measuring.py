@@ -1,0 +1,154 @@
+"""Measuring: the loader, many keys at once, the rail that answers at once, and whole turns against real servers."""
+
+import asyncio
+import shutil
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from app.bench import load, sales, seeding
+from app.bench.cases import Case, Ground, Program
+from app.bench.ground import CATALOG, redis_program, settings_of, stand
+from app.bench.rounds import Rounds
+from app.bench.running import Server
+from app.factory import assemble
+from app.gate import Gate
+from migrations import runner
+
+
+class Counting(BaseHTTPRequestHandler):
+    """Answers 204, and 429 to every key that begins with b."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        self.server.seen.append(self.headers["X-API-Key"])
+        self.send_response(429 if self.headers["X-API-Key"].startswith("b") else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Quiet(ThreadingHTTPServer):
+    """Room for every connection, and no word about those that are cut when a turn ends."""
+
+    request_queue_size = 64
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass
+
+
+@pytest.fixture
+def listening():
+    with Quiet(("127.0.0.1", 0), Counting) as server:
+        server.seen = []
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def requests(tmp_path):
+    """Write requests for these keys."""
+
+    def _requests(*keys):
+        (tmp_path / "keys.txt").write_text("".join(f"{key}\n" for key in keys))
+        return load.prepare(
+            tmp_path / "r.txt", what="gated", contestant="tollgate", keys=tmp_path / "keys.txt", active=100
+        )
+
+    return _requests
+
+
+def own(port, requests, start=0):
+    return asyncio.run(load._own(port, requests, 0.2, start))
+
+
+def test_our_own_loader_counts_what_was_not_answered_well(listening, requests):
+    seen = own(listening.server_port, requests("good", "bad"))
+
+    assert seen.requests == len(listening.seen)
+    assert seen.failed == listening.seen.count("bad") > 0
+
+
+def test_a_turn_goes_on_where_the_one_before_it_ended(listening, requests):
+    keys = [f"a{number}" for number in range(100)]
+
+    own(listening.server_port, requests(*keys), start=60)
+
+    assert listening.seen[0] in keys[60 : 60 + load.CONNECTIONS]
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="not to be had: wrk")
+def test_wrk_counts_what_was_not_answered_well(listening, requests):
+    seen = load.run(listening.server_port, requests("good", "bad"), seconds=1)
+
+    assert 0 < seen.failed < seen.requests
+
+
+@pytest.fixture
+def empty(database_url, tmp_path):
+    """A migrated database with the benchmark's plans."""
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    runner.upgrade(database_url)
+    environ = {
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+        "SECRET_KEY": "bench-k9Qd7VwZr2Lx8Tn4Yb6Hs1Mf3Pc5Jg0A",
+        "KEY_PEPPERS": "v1:t3Rw8Kz1Qm6Xc9Vb2Ny5Hj7Lp4Sd0Gf7",
+        "DATABASE_URL": database_url,
+        "CATALOG": f"{tmp_path}/catalog.toml",
+        "BTCPAY_URL": "http://127.0.0.1:9",
+        "BTCPAY_API_KEY": "bench-b7Kd2Wq9Zx4Lm1Rv",
+        "BTCPAY_STORE_ID": "Store1",
+        "BTCPAY_WEBHOOK_SECRET": "bench-h5Tn8Yc3Vb6Qw1Xz",
+    }
+    tollgate = assemble(settings_of(environ))
+    yield tollgate
+    tollgate.db.engine.dispose()
+
+
+def test_keys_issued_in_bulk_work_and_count_as_used(empty):
+    key = list(seeding.issue_many(empty, "bench3", 3))[-1]
+
+    decision = Gate(empty).decide({"X-API-Key": key})
+
+    assert (decision.outcome, decision.record.used) == ("allowed", True)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    """Few keys on SQLite and a Redis of our own."""
+    if redis_program() is None:
+        pytest.skip("not to be had: Redis")
+    with stand(Ground("sqlite", "redis", keys=5), tmp_path_factory.mktemp("ground")) as standing:
+        yield standing
+
+
+def test_a_case_is_measured_on_a_real_server(ground, tmp_path):
+    case = Case("verify", Program("tollgate", "gthread", Ground("sqlite", "redis", keys=5)), active=5)
+    with ExitStack() as stack:
+        turns = Rounds([case], {case.program.ground: ground}, tmp_path, stack)
+        (found,) = turns.run(rounds=1, seconds=1, tick=lambda _: None)
+
+    assert (found.failed, found.asked.redis, found.asked.sql) == (0, 1, 0)
+    assert min(found.rate, found.cpu_us, found.memory, found.p99) > 0
+
+
+def test_an_order_is_sold_on_a_real_server_from_webhook_to_working_key(ground, tmp_path):
+    with ExitStack() as stack:
+        standing = sales.with_cards(ground, stack)
+        server = Server(Program("tollgate", "gthread", Ground("sqlite", "redis", keys=5)), standing, tmp_path)
+        stack.callback(server.stop)
+        tollgate = assemble(settings_of(standing.environ))
+        stack.callback(tollgate.db.engine.dispose)
+
+        sale = sales.sell(server, sales.open_orders(tollgate, 2))
+
+    assert len(sale.times) == 2
+    assert max(sale.times) < sales.PATIENCE * 1e3

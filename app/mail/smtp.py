@@ -2,10 +2,14 @@
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from time import monotonic
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.config.post import wants_starttls
@@ -13,7 +17,30 @@ from app.mail.render import Letter
 from app.outbox import Undeliverable
 
 SECONDS = 15.0  # for each answer of the server
+BUDGET_SECONDS = (
+    45.0  # for all of them: less than a parcel's lease, or another worker would send the same letter meanwhile
+)
 PORTS = {"smtp": 25, "smtps": 465}
+
+
+class _InTime(smtplib.SMTP):
+    """A session that is over in time, however slowly each of its answers comes."""
+
+    def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
+        self._until = monotonic() + seconds
+        super().__init__(*args, **kwargs)
+
+    def getreply(self) -> tuple[int, bytes]:
+        left = self._until - monotonic()
+        if left <= 0 or self.sock is None:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("the mail server took too long")
+        self.sock.settimeout(min(SECONDS, left))
+        return super().getreply()
+
+
+class _InTimeTls(_InTime, smtplib.SMTP_SSL):
+    pass
 
 
 def compose(letter: Letter, *, sender: str, to: str, message: str, now: datetime) -> EmailMessage:
@@ -33,10 +60,10 @@ def compose(letter: Letter, *, sender: str, to: str, message: str, now: datetime
     return mail
 
 
-def send(url: str, mail: EmailMessage) -> None:
+def send(url: str, mail: EmailMessage, *, seconds: float = BUDGET_SECONDS) -> None:
     """Raises Undeliverable when the server says never; OSError or SMTPException when it may work later."""
     try:
-        with _connect(url) as server:
+        with _session(url, seconds=seconds) as server:
             server.send_message(mail)
     except smtplib.SMTPRecipientsRefused as refused:
         code, said = next(iter(refused.recipients.values()))
@@ -53,19 +80,31 @@ def send(url: str, mail: EmailMessage) -> None:
 
 def greet(url: str) -> None:
     """Whether the server takes us, without sending anything. Raises OSError, SMTPException."""
-    with _connect(url) as server:
+    with _session(url) as server:
         server.noop()
 
 
-def _connect(url: str) -> smtplib.SMTP:
+@contextmanager
+def _session(url: str, *, seconds: float = BUDGET_SECONDS) -> Iterator[smtplib.SMTP]:
+    """However the server takes our leave: what it has accepted is sent, and would be sent twice if that were an error."""
+    server = _connect(url, seconds=seconds)
+    try:
+        yield server
+    finally:
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()
+        server.close()
+
+
+def _connect(url: str, *, seconds: float) -> smtplib.SMTP:
     """A session with the server of SMTP_URL, encrypted and signed in as it says."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     trusted = ssl.create_default_context()
     server: smtplib.SMTP = (
-        smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=trusted)
+        _InTimeTls(host, port, timeout=SECONDS, seconds=seconds, context=trusted)
         if parts.scheme == "smtps"
-        else smtplib.SMTP(host, port, timeout=SECONDS)
+        else _InTime(host, port, timeout=SECONDS, seconds=seconds)
     )
     try:
         if parts.scheme == "smtp" and wants_starttls(parts):

@@ -1,7 +1,11 @@
 """Talking to a mail server: encrypted and signed in as SMTP_URL says, never half so."""
 
 import smtplib
+import socketserver
 import ssl
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +70,34 @@ def test_nobody_at_the_door_may_be_mended(mail):
         pass
     with pytest.raises(OSError):
         smtp.send(f"smtp://127.0.0.1:{port}", mail)
+
+
+class Slow(socketserver.StreamRequestHandler):
+    """Says yes to everything, each time after a while."""
+
+    def handle(self):
+        self.wfile.write(b"220 hello\r\n")
+        with suppress(OSError):
+            for line in self.rfile:
+                time.sleep(0.15)
+                self.wfile.write(b"354 go on\r\n" if line == b"data\r\n" else b"250 yes\r\n")
+
+
+@pytest.fixture
+def slow():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"smtp://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_server_that_is_slow_each_time_is_given_up_in_time(slow, mail):
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        smtp.send(slow, mail, seconds=0.4)
+
+
+def test_a_server_that_takes_leave_in_its_own_way_has_the_letter(slow, mail):
+    smtp.send(slow, mail)
 
 
 def test_nobody_answers_a_letter_of_ours_from_holiday(mail):

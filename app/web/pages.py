@@ -22,6 +22,7 @@ from app.web.home import home_of
 from app.web.languages import language, remember_language
 from app.web.order_status import REFRESH_SECONDS, attention_text, describe, payable_rails
 from app.web.parts import tollgate
+from app.web.qr import qr_code
 from app.web.rails import rail
 from app.web.shop import plan_name, plans_shown
 
@@ -89,6 +90,7 @@ def show_order(order_id: str) -> Response:
             plan=plan_name(tollgate(), order.plan),
             home=home_of(own, holding),
             rail=rail,
+            qr_code=qr_code,
         )
     )
     if status.waiting:  # a header, since a meta tag that refreshes is an accessibility finding

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app import failpoints, outbox, receipts
+from app import books, failpoints, outbox, receipts
 from app.models import Checkout, Customer, Order
 from app.orders import DONE
 from app.patience import ImpatientError
@@ -118,7 +118,9 @@ def _same_money(request: CheckoutRequest, opened: OpenedCheckout) -> None:
 
 def _keep(tollgate: Tollgate, checkout_id: str, opened: OpenedCheckout) -> None:
     with tollgate.db.write() as session:
-        checkout = session.get_one(Checkout, checkout_id, with_for_update=True)
+        # The order too: whoever settles it at this moment either finds this checkout open or is seen to have settled it.
+        order = books.lock_order(session, tollgate, session.get_one(Checkout, checkout_id).order_id)
+        checkout = session.get_one(Checkout, checkout_id, with_for_update=True, populate_existing=True)
         if checkout.reference is not None:
             return  # we were held up for longer than our lease: a buyer may be paying the one that somebody else opened
         checkout.reference = opened.reference
@@ -129,8 +131,8 @@ def _keep(tollgate: Tollgate, checkout_id: str, opened: OpenedCheckout) -> None:
         checkout.state = "open"
         checkout.opening_until = None
         checkout.error = None
-        if session.get_one(Order, checkout.order_id).status in DONE:  # paid on another rail in the meantime
-            payload = {"checkout": checkout.id, "order": checkout.order_id}
+        if order.status in DONE:  # paid on another rail in the meantime
+            payload = {"checkout": checkout.id, "order": order.id}
             outbox.add(session, "close_checkout", f"close:{checkout.id}:late", payload, now=tollgate.clock())
 
 

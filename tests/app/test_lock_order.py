@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from app import links, recovery, renewals, strangers, sync
-from app.checkout import NewOrder
+from app.checkout import NewOrder, add_checkout, open_order
 from app.ingest import receive
 from app.operators import entitlements, orders, refunds
 from keystore.models import ApiKey, Entitlement
@@ -56,6 +56,10 @@ STEPS = {
     ),
     "an operator asks the provider": lambda tollgate, order, _: orders.sync_now(tollgate, order),
     "the buyer looks": lambda tollgate, order, _: sync.nudge(tollgate, order),
+    "another order": lambda tollgate, *_: open_order(tollgate, NewOrder("pro", "btcpay")),
+    "the other rail": lambda tollgate, *_: add_checkout(
+        tollgate, open_order(tollgate, NewOrder("pro", "stripe")).order.id, "btcpay"
+    ),
     "a refund": lambda tollgate, order, _: refunds.refund(tollgate, order, refunds.RefundOrder(), actor="ada"),
     "a suspension": lambda tollgate, _, rows: entitlements.suspend(
         tollgate, rows(Entitlement)[0].id, reason="x", actor="ada"
@@ -81,3 +85,8 @@ def test_a_notification_locks_in_the_one_order(tollgate, locked, paid):
 def test_a_payer_who_tells_us_waits_for_the_entitlement_before_the_order(tollgate, paid, locked, rows):
     STEPS["a payer says that it was not theirs"](tollgate, paid, rows)
     assert locked() == [[0, 1]]
+
+
+def test_a_checkout_that_was_opened_is_written_down_under_its_orders_lock(buy, locked):
+    buy("btcpay")
+    assert [0, 1, 2] in locked()

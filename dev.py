@@ -2,6 +2,7 @@
 
 python3 dev.py demo [--auto] [--port N]   the whole of Tollgate on this machine, with play money
 python3 dev.py test [pytest arguments]    the tests
+python3 dev.py bench [--quick] [options]  how fast it is here, beside what it is compared with: docs/scaling.md
 python3 dev.py check                      lint, format, types, migrations, tests: what has to pass before a commit
 
 With uv on the PATH it is used; without, it is installed into `.venv`; where even that fails, pip installs without the lock.
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
     """Run one command; the exit status is what it answers."""
     if sys.version_info < OLDEST:
         return complain(f"Tollgate needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]}.")
-    commands: dict[str, Callable[[list[str]], int]] = {"demo": demo, "test": test, "check": check}
+    commands: dict[str, Callable[[list[str]], int]] = {"demo": demo, "test": test, "bench": bench, "check": check}
     command = commands.get(arguments[0]) if arguments else None
     if command is None:
         return complain(__doc__ or "")
@@ -63,6 +64,16 @@ def test(arguments: list[str]) -> int:
     """`pytest`."""
     prepare(groups="full")
     return become("pytest", *arguments)
+
+
+def bench(arguments: list[str]) -> int:
+    """`tollgate bench`, with the peers that it compares with."""
+    prepare(groups="full")
+    uv = uv_on_path() or own_uv()
+    if uv:
+        environ = os.environ | {"UV_PROJECT_ENVIRONMENT": str(VENV)}
+        subprocess.run([uv, "sync", "--frozen", "--inexact", "--quiet", "--group", "bench"], check=True, env=environ)
+    return become("tollgate", "bench", *arguments)
 
 
 def check(_: list[str]) -> int:

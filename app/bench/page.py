@@ -14,24 +14,27 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "memory": "memory", "re
 
 def fill(page: Path, document: Facts) -> None:
     """Write the tables between `<!-- figures: part -->` and `<!-- end -->`, and the plot of the growth as <page>.svg."""
-    parts = document["parts"]
+    parts, plotted = document["parts"], page.with_suffix(".svg")
 
     def filled(mark: re.Match[str]) -> str:
         part = mark["part"]
-        return f"{mark[1]}{_section(part, parts[part])}{mark[3]}" if part in parts else mark[0]
+        return f"{mark[1]}{_section(part, parts[part], plotted)}{mark[3]}" if part in parts else mark[0]
 
     page.write_text(MARKED.sub(filled, page.read_text()))
     if "growth" in parts:
-        page.with_suffix(".svg").write_text(plot.draw(parts["growth"]["cases"]))
+        plotted.write_text(plot.draw(parts["growth"]["cases"]))
 
 
-def _section(part: str, found: Facts) -> str:
+def _section(part: str, found: Facts, plotted: Path) -> str:
     on = found["machine"]
     when = (
         f"Measured on {found['date']}: {on['processor']}, {on['cores']} cores, {on['system']}, Python {on['python']}. "
         f"Again: `{found['command']}`.\n"
     )
-    return f"\n{when}\n{_TABLES[part](found['cases'])}\n"
+    picture = (
+        f"![What verify costs while keys, windows and workers grow]({plotted.name})\n\n" if part == "growth" else ""
+    )
+    return f"\n{when}\n{picture}{_TABLES[part](found['cases'])}\n"
 
 
 def _gate(cases: Sequence[Facts]) -> str:

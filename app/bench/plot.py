@@ -12,10 +12,11 @@ LEGEND = 34
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 } .axis, .grid { stroke: #8c959f; stroke-width: 1 } .grid { opacity: .3 }
-polyline { fill: none; stroke-width: 2 }
-.sqlite { stroke: #0969da; fill: #0969da } .postgresql { stroke: #bc4c00; fill: #bc4c00 } polyline { fill: none }
+polyline { fill: none; stroke: currentColor; stroke-width: 2 }
+.sqlite { color: #0969da } .postgresql { color: #bc4c00 }
+circle { fill: currentColor }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 }
-.sqlite { stroke: #58a6ff; fill: #58a6ff } .postgresql { stroke: #f0883e; fill: #f0883e } polyline { fill: none } }
+.sqlite { color: #58a6ff } .postgresql { color: #f0883e } }
 """
 NAMES = {"sqlite": "SQLite + Redis", "postgresql": "PostgreSQL + Redis"}
 Points = list[tuple[str, float]]  # a step of what grows, and the figure there
@@ -88,15 +89,14 @@ def _panel(panel: Panel) -> str:
         y = floor - (floor - TOP) * part / 4
         drawn.append(f'<line class="{"grid" if part else "axis"}" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         drawn.append(f'<text x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{_short_value(top * part / 4)}</text>')
+    named: dict[str, float] = {}  # where on the axis
     for database, points in panel.lines.items():
         step = (right - left - 40) / max(1, len(points) - 1)
         places = [(left + 20 + step * n, floor - (floor - TOP) * value / top) for n, (_, value) in enumerate(points)]
         drawn.append(f'<polyline class="{database}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>')
         drawn += [f'<circle class="{database}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
-        names = zip(places, points, strict=True)
-        drawn += [
-            f'<text x="{x:.1f}" y="{floor + 18}" text-anchor="middle">{name}</text>' for (x, _), (name, _) in names
-        ]
+        named |= {name: x for (x, _), (name, _) in zip(places, points, strict=True)}
+    drawn += [f'<text x="{x:.1f}" y="{floor + 18}" text-anchor="middle">{name}</text>' for name, x in named.items()]
     return "".join(drawn)
 
 

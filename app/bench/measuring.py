@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from app.bench import cases, report
+from app.bench import cases, peer_nginx, report
 from app.bench.cases import Case, Ground
 from app.bench.contestants import PEERS
 from app.bench.report import Facts
@@ -37,7 +37,7 @@ def gate(grounds: Sequence[Ground], extent: Extent, folder: Path) -> list[Facts]
     """Everybody on each ground in turn, a table for each."""
     found = []
     for number, ground in enumerate(replace(ground, keys=extent.keys) for ground in grounds):
-        more = cases.rest(ground, peers=_peers()) if extent.whole else []
+        more = cases.rest(ground, peers=_peers(ground)) if extent.whole else []
         facts = _rounds([*cases.of_ground(ground), *more], extent, folder / f"gate-{number}")
         report.tell(str(ground), report.HEADINGS, report.rows(facts))
         found += facts
@@ -99,12 +99,13 @@ class _progress:  # noqa: N801 (used as a function)
         self._bar.render_finish()
 
 
-def _peers() -> tuple[tuple[str, str], ...]:
-    """What other people write, as far as it is installed (`uv sync --group bench`)."""
+def _peers(ground: Ground) -> tuple[tuple[str, str], ...]:
+    """What other people write, as far as it is installed (`uv sync --group bench`; for nginx see peer_nginx.py)."""
+    gateway = ((peer_nginx.NAME, "nginx"),) if ground.counter == "redis" and peer_nginx.is_there() else ()
     absent = [name for name, (_, needs) in PEERS.items() if not importlib.util.find_spec(needs)]
     if absent:
         click.echo(f"not installed, so not compared with: {', '.join(absent)} (uv sync --group bench)", err=True)
-    return tuple((name, "gthread") for name in PEERS if name not in absent)
+    return (*((name, "gthread") for name in PEERS if name not in absent), *gateway)
 
 
 def loader() -> str:

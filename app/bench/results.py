@@ -17,7 +17,8 @@ class Sample:
     p50: float
     p99: float
     failed: int
-    redis_trips: int  # packets of commands that Redis read
+    redis_trips: int = 0  # packets of commands that Redis read
+    redis_cpu: float = 0.0  # seconds of Redis' own processor time
 
     @property
     def cpu_us(self) -> float:
@@ -66,6 +67,11 @@ class Result:
     def trips(self) -> float:
         """Packets of commands that Redis read per request: below 1 where requests travel together."""
         return sum(sample.redis_trips for sample in self.samples) / max(1, sum(s.requests for s in self.samples))
+
+    @property
+    def redis_us(self) -> float:
+        """Redis' own processor time per request, in microseconds: not in `cpu_us`."""
+        return median(sample.redis_cpu / max(1, sample.requests) * 1e6 for sample in self.samples)
 
     @property
     def busy(self) -> float:

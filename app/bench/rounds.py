@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from app.bench import load, probe
+from app.bench import load, peer_nginx, probe
 from app.bench.cases import PLAN, Case, Ground, Program
 from app.bench.ground import Standing
 from app.bench.results import Result, Sample
@@ -30,11 +30,12 @@ class _Lane:
 
     def turn(self, seconds: float) -> Sample:
         """Load its server for so long."""
-        cpu, trips = self.server.cpu(), _reads(self.redis)
+        before, at_redis = self.server.cpu(), _spent(self.redis)
         seen = load.run(self.server.port, self.requests, seconds=seconds, start=self.done)
         self.done += seen.requests
-        cpu, trips = self.server.cpu() - cpu, _reads(self.redis) - trips
-        return Sample(seen.requests, seen.seconds, cpu, seen.p50, seen.p99, seen.failed, trips)
+        cpu = self.server.cpu() - before
+        trips, redis_cpu = (after - earlier for after, earlier in zip(_spent(self.redis), at_redis, strict=True))
+        return Sample(seen.requests, seen.seconds, cpu, seen.p50, seen.p99, seen.failed, int(trips), redis_cpu)
 
     def warm(self) -> None:
         """Ask for every active key once, so that what can be remembered of it is."""
@@ -69,6 +70,8 @@ class Rounds:
         standing = self._standings[case.program.ground]
         server = self._servers.get(case.program)
         if server is None:
+            if case.program.contestant == peer_nginx.NAME and standing.redis:
+                peer_nginx.seed(standing.redis, standing.keys())
             server = self._servers[case.program] = Server(case.program, standing, standing.folder)
             self._stack.callback(server.stop)
         contestant = case.program.contestant
@@ -83,6 +86,9 @@ class Rounds:
         return Result(lane.case, tuple(lane.samples), lane.server.memory(), asked)
 
 
-def _reads(redis: Redis | None) -> int:
-    """How often Redis has read a packet of commands: commands that travel together count once."""
-    return 0 if redis is None else int(redis.info("stats")["total_reads_processed"])
+def _spent(redis: Redis | None) -> tuple[float, float]:
+    """How often Redis has read a packet of commands (those that travel together count once), and its processor time in seconds."""
+    if redis is None:
+        return 0, 0
+    cpu = redis.info("cpu")
+    return redis.info("stats")["total_reads_processed"], cpu["used_cpu_user"] + cpu["used_cpu_sys"]

@@ -76,6 +76,8 @@ def _own_kib(pid: int) -> int:
 
 
 def _command(program: Program, port: int) -> list[str]:
+    if program.server == "nginx":
+        return ["app.bench.peer_nginx", str(port)]
     if program.server == "granian":
         threads = ["--blocking-threads", str(program.threads), "--no-access-log", "--log-level", "warning"]
         where = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(program.workers)]

@@ -69,6 +69,17 @@ class Cluster:
         for port in (target, *(port for port in self.ports if port != target)):
             self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", name)
 
+    def take_over(self, key: str) -> int:
+        """Its slot becomes another node's while the one that has it says nothing, as after a failover. The port of that node."""
+        slot, lost = key_slot(key.encode()), self.port_of(key)
+        others = [port for port in self.ports if port != lost]
+        self.signal(lost, signal.SIGSTOP)
+        self.ask(others[0], "CLUSTER", "BUMPEPOCH")
+        name = self.ask(others[0], "CLUSTER", "MYID")
+        for port in others:
+            self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", name)
+        return lost
+
     def signal(self, port: int, number: int) -> None:
         """To the process of one node."""
         process = self._running[self.ports.index(port)]

@@ -6,7 +6,14 @@ from typing import Any
 
 from redis import cluster
 from redis.crc import key_slot
-from redis.exceptions import AskError, ConnectionError, MovedError, RedisClusterException, RedisError  # noqa: A004
+from redis.exceptions import (
+    AskError,
+    ConnectionError,  # noqa: A004
+    MovedError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,  # noqa: A004
+)
 
 from keystore.limits.wire import Wire
 
@@ -43,7 +50,7 @@ class ClusterWire:
                 self._follow(moved)
             except AskError as elsewhere:  # this once: the slot is on its way
                 return self._ask_newcomer(elsewhere, command)
-            except (ConnectionError, OSError):
+            except (ConnectionError, TimeoutError, OSError):
                 self._learn(failed=node.name)
                 raise
         raise ConnectionError("a slot that every node says another one has")
@@ -84,7 +91,8 @@ class ClusterWire:
         return wire
 
     def _follow(self, moved: MovedError) -> None:
-        self._known_map().move_slot(moved)
+        if moved.host:  # some clusters are told to name ports only
+            self._known_map().move_slot(moved)
         self._learn()  # rarely does one slot move alone
 
     def _ask_newcomer(self, told: AskError, command: tuple[str | int | bytes, ...]) -> Any:

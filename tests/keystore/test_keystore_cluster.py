@@ -68,6 +68,18 @@ def test_threads_get_exactly_the_limit_while_their_slot_moves_about(cluster_coun
     assert admitted == 400
 
 
+def test_a_slot_that_was_taken_over_from_a_node_that_hangs_is_found(redis_cluster):
+    shared = RedisCounter(redis_cluster.url, timeout=TIMEOUT, namespace=f"test-{time.monotonic_ns()}")
+    counter = FallbackCounter(shared, workers_total=4, breaker_seconds=0.2, place=shared.place)
+    counter.count("ent_1", RATES)
+    lost = redis_cluster.take_over(shared._key("ent_1"))
+    found = any(not counter.count("ent_1", RATES).degraded or time.sleep(0.1) for _ in range(100))
+    redis_cluster.signal(lost, signal.SIGCONT)
+    redis_cluster.wait_until_whole()
+
+    assert found
+
+
 def test_a_first_node_that_is_dead_does_not_matter(redis_cluster):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

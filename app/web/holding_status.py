@@ -29,7 +29,7 @@ def stopped(holding: Holding) -> tuple[str, str, str] | None:
         return (
             "over",
             _("Your time is over"),
-            _("It ended on %(date)s. Renew below: the same key works again.", date=_end(holding)),
+            _("It ended on %(date)s. Renew below: the same key works again.", date=_paid_until(holding)),
         )
     if card is AgreementState.PAST_DUE:
         return (
@@ -59,8 +59,18 @@ def _lasts(holding: Holding, now: datetime) -> str:
         return str(_("The renewal is being charged; meanwhile your key works until %(date)s.", date=_end(holding)))
     if card:
         return str(_("You cancelled the renewal: your key works until %(date)s.", date=_end(holding)))
-    return str(_("Valid until %(date)s.", date=_end(holding)))
+    if holding.ends_at <= now:
+        paid, end = _paid_until(holding), _end(holding)
+        return str(
+            _("Your time ended on %(paid)s. Your key works until %(end)s: renew before then.", paid=paid, end=end)
+        )
+    return str(_("Valid until %(date)s.", date=_paid_until(holding)))
+
+
+def _paid_until(holding: Holding) -> str:
+    return moment(holding.ends_at) if holding.ends_at else ""
 
 
 def _end(holding: Holding) -> str:
+    """The last moment, with the days of grace."""
     return moment(holding.works_until) if holding.works_until else ""

@@ -30,13 +30,15 @@ def reading(web):
     ("holding", "text"),
     [
         (stand(), "Valid until 10 November 2026, 12:00 UTC."),
+        (stand(works_until=GRACE), "Valid until 10 November 2026, 12:00 UTC."),
+        (stand(ends_at=NOW, works_until=GRACE), "Your time ended on 1 November 2026, 12:00 UTC. Your key works until 13 November 2026, 12:00 UTC: renew before then."),
         (stand(ends_at=None, works_until=None), "Your key works without an end date."),
         (stand(card=Card(ACTIVE, SOON, None), works_until=GRACE), "Renews by card on 10 November 2026, 12:00 UTC."),
         (stand(card=Card(ACTIVE, NOW, None), works_until=GRACE), "The renewal is being charged; meanwhile your key works until 13 November 2026, 12:00 UTC."),
         (stand(card=Card(ACTIVE, SOON, SOON)), "You cancelled the renewal: your key works until 10 November 2026, 12:00 UTC."),
         (stand(next_plan="team"), "Valid until 10 November 2026, 12:00 UTC. Team starts on 10 November 2026, 12:00 UTC."),
     ],
-    ids=["prepaid", "for ever", "renews", "in grace", "cancelled", "plan to come"],
+    ids=["prepaid", "prepaid with grace", "prepaid in grace", "for ever", "renews", "in grace", "cancelled", "plan to come"],
 )  # fmt: skip
 @pytest.mark.usefixtures("reading")
 def test_a_working_key_reads_until_when(holding, text):

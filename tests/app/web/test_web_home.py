@@ -185,8 +185,14 @@ def test_a_paid_renewal_says_how_far_it_reaches(client, renewal, btcpay, clock):
     assert ("Your time is extended" in page, "Valid until 31 December 2026" in page) == (True, True)
 
 
-def test_after_the_end_the_page_says_so_and_renews(look, clock):
+def test_in_the_days_of_grace_the_page_says_both_dates_and_renews(look, clock):
     clock.forward(days=31)
+    assert "Your time ended on 1 December 2026, 12:00 UTC. Your key works until 4 December 2026" in look()
+    assert 'value="pro"' in look()
+
+
+def test_after_the_end_the_page_says_so_and_renews(look, clock):
+    clock.forward(days=34)
     assert (title(look()), "It ended on 1 December 2026" in look(), 'value="pro"' in look()) == (
         "Your time is over",
         True,

@@ -79,7 +79,7 @@ def test_an_unpaid_key_is_sent_to_its_order(client, order):
 def test_a_key_whose_time_is_over_is_sent_to_its_order(client, order, btcpay, clock):
     btcpay.pay(at=clock.now)
     call(client, order["api_key"], f"/v1/orders/{order['id']}")
-    clock.forward(days=31)
+    clock.forward(days=34)
     answer = call(client, order["api_key"])
     assert (answer.status_code, answer.json["code"], answer.json["order_url"]) == (402, "ended", order["order_url"])
 
@@ -87,7 +87,7 @@ def test_a_key_whose_time_is_over_is_sent_to_its_order(client, order, btcpay, cl
 def test_an_ended_key_still_opens_its_order(client, order, btcpay, clock):
     btcpay.pay(at=clock.now)
     call(client, order["api_key"], f"/v1/orders/{order['id']}")
-    clock.forward(days=31)
+    clock.forward(days=34)
     assert call(client, order["api_key"], f"/v1/orders/{order['id']}").status_code == 200
 
 

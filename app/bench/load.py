@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin
 
 CONNECTIONS = 16
+TOUCH_SECONDS = 60.0
 MOST_REQUESTS = 100_000  # kept ready-made, one per key
 
 _WRK = """
@@ -79,7 +81,7 @@ def run(port: int, requests: Requests, *, seconds: float, start: int = 0) -> Loa
     """Load the server on `port` for so long, from another core than a single worker's; begin with request number `start`."""
     start %= requests.amount
     if shutil.which("wrk") is None:
-        return asyncio.run(_own(port, requests, seconds, start))
+        return asyncio.run(_own(port, islice(cycle(_lines_of(requests)), start, None), seconds))
     script = requests.path.with_name("load.lua")
     script.write_text(_WRK)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
@@ -93,10 +95,17 @@ def run(port: int, requests: Requests, *, seconds: float, start: int = 0) -> Loa
     return Load(**json.loads(output.partition("BENCH")[2]))
 
 
-async def _own(port: int, requests: Requests, seconds: float, start: int) -> Load:
+def touch(port: int, requests: Requests) -> None:
+    """Send each request once."""
+    asyncio.run(_own(port, iter(_lines_of(requests)), TOUCH_SECONDS))
+
+
+def _lines_of(requests: Requests) -> list[bytes]:
+    return [line.replace(r"\r\n", "\r\n").encode() for line in requests.path.read_text().splitlines()]
+
+
+async def _own(port: int, waiting: Iterator[bytes], seconds: float) -> Load:
     """Slower than wrk, so it measures itself as well; good enough for ratios of processor time."""
-    ready = [line.replace(r"\r\n", "\r\n").encode() for line in requests.path.read_text().splitlines()]
-    turns = cycle(ready[start:] + ready[:start])
     times: list[float] = []
     failed = 0
     started = time.perf_counter()
@@ -104,9 +113,11 @@ async def _own(port: int, requests: Requests, seconds: float, start: int) -> Loa
     async def caller() -> None:
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < started + seconds:
+        for request in waiting:  # one after the other is taken by whichever connection is free
             sent = time.perf_counter()
-            writer.write(next(turns))
+            if sent > started + seconds:
+                break
+            writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle, islice
 from threading import Thread
 
 import pytest
@@ -67,7 +68,8 @@ def requests(tmp_path):
 
 
 def own(port, requests, start=0):
-    return asyncio.run(load._own(port, requests, 0.2, start))
+    lines = load._lines_of(requests)
+    return asyncio.run(load._own(port, islice(cycle(lines), start, None), 0.2))
 
 
 def test_our_own_loader_counts_what_was_not_answered_well(listening, requests):
@@ -83,6 +85,14 @@ def test_a_turn_goes_on_where_the_one_before_it_ended(listening, requests):
     own(listening.server_port, requests(*keys), start=60)
 
     assert listening.seen[0] in keys[60 : 60 + load.CONNECTIONS]
+
+
+def test_touching_asks_for_every_key_once(listening, requests):
+    keys = [f"a{number}" for number in range(40)]
+
+    load.touch(listening.server_port, requests(*keys))
+
+    assert sorted(listening.seen) == sorted(keys)
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="not to be had: wrk")

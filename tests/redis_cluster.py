@@ -32,6 +32,8 @@ class Cluster:
             self.ask(port, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             self.ask(port, "CLUSTER", "MEET", "127.0.0.1", self.ports[0])
         self.wait_until_whole()
+        names = [self.ask(port, "CLUSTER", "MYID") for port in self.ports]
+        wait_until(lambda: all(name in self.ask(port, "CLUSTER", "NODES") for port in self.ports for name in names))
 
     @property
     def url(self) -> str:

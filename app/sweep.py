@@ -4,7 +4,7 @@ import json
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import receipts, sync
@@ -17,7 +17,7 @@ from providers.events import Notification
 log = logging.getLogger(__name__)
 
 MOST_CALLS = 20  # a sweep, whatever is open
-PATIENT_CALLS = 5  # of them for what is not pressing, however many buyers have just left for a pay page
+FEW_CALLS = 5  # of them for each queue where so many wait, however long the more urgent ones are
 YOUNG = timedelta(hours=1)
 MONITORED = timedelta(days=8)  # BTCPay watches for a day, delayed cards settle within a week
 REMEMBERED = timedelta(days=3)  # how far back undelivered notifications are looked for
@@ -53,34 +53,47 @@ def _fetch_missed(tollgate: Tollgate, provider: Provider, now: datetime) -> int:
 
 
 def _due(tollgate: Tollgate, now: datetime, *, most: int) -> list[str]:
-    """Where somebody may wait for a key first, then the rest; within both, those asked longest ago first.
+    """Whom to ask about: a few of each queue, then the rest of each, the most urgent queue first."""
+    with tollgate.db.read() as session:
+        queues = [list(session.scalars(_asked_longest_ago(tollgate, queue, most))) for queue in _queues(tollgate, now)]
+    few = [checkout_id for queue in queues for checkout_id in queue[:FEW_CALLS]]
+    rest = [checkout_id for queue in queues for checkout_id in queue[FEW_CALLS:]]
+    return [*few, *rest][:most]
 
-    A thousand subscriptions that are looked after twice a day must not hold up the buyer who has just paid.
+
+def _queues(tollgate: Tollgate, now: datetime) -> list[ColumnElement[bool]]:
+    """Where somebody may wait for a key at this moment; where one may come back for it; and what is looked after.
+
+    Apart, since a thousand subscriptions that are looked after twice a day must hold up nobody who has paid: not the
+    buyer of this minute, nor the one whose bitcoin took two hours.
     """
     every = timedelta(seconds=tollgate.settings.sweep_seconds)
-    waiting = Checkout.state.in_(("open", "processing"))
-    pressing = and_(waiting, Checkout.created_at > now - YOUNG, _asked_before(now - every / 2))
+    waiting, young = Checkout.state.in_(("open", "processing")), Checkout.created_at > now - YOUNG
     # After its end an invoice may still be paid late or marked by hand, and a session's last webhook may have been lost.
     over = and_(Checkout.state.in_(("expired", "failed")), Checkout.created_at > now - MONITORED)
     renewing = and_(Checkout.agreement.is_not(None), Checkout.state == "paid", Checkout.agreement_state != "canceled")
     ending = Entitlement.ends_at.between(now - MONITORED, now + YOUNG)  # its renewal may have come without our hearing
     patient = or_(
-        and_(waiting, _asked_before(now - 6 * every)),
         and_(over, _asked_before(now - 12 * every)),
         and_(renewing, _asked_before(now - timedelta(hours=12))),
         and_(renewing, ending, _asked_before(now - 6 * every)),
     )
-    query = (
+    return [
+        and_(waiting, young, _asked_before(now - every / 2)),
+        and_(waiting, ~young, _asked_before(now - 6 * every)),
+        patient,
+    ]
+
+
+def _asked_longest_ago(tollgate: Tollgate, queue: ColumnElement[bool], most: int) -> Select[str]:
+    return (
         select(Checkout.id)
         .join(Order, Order.id == Checkout.order_id)
         .join(Entitlement, Entitlement.id == Order.entitlement_id)
-        .where(Checkout.reference.is_not(None), Checkout.provider.in_(list(tollgate.providers)))
+        .where(queue, Checkout.reference.is_not(None), Checkout.provider.in_(list(tollgate.providers)))
         .order_by(func.coalesce(Checkout.asked_at, Checkout.created_at))
+        .limit(most)
     )
-    with tollgate.db.read() as session:
-        first = list(session.scalars(query.where(pressing).limit(most - PATIENT_CALLS)))
-        rest = session.scalars(query.where(patient, Checkout.id.not_in(first)).limit(most - len(first)))
-        return [*first, *rest]
 
 
 def _asked_before(moment: datetime) -> ColumnElement[bool]:

@@ -1,9 +1,11 @@
 """A sweep asks about twenty checkouts at most: who is among them when there are more."""
 
 import pytest
+from sqlalchemy import update
 
 from app import sync
 from app.gate import Gate, Outcome
+from app.models import Checkout
 from app.sweep import MOST_CALLS, sweep
 
 
@@ -45,5 +47,26 @@ def test_a_sweep_asks_about_no_more_than_it_may(tollgate, clock, btcpay, crowd):
     crowd()
     before = len(btcpay.asked)
     clock.forward(minutes=10)
+    sweep(tollgate)
+    assert len(btcpay.asked) - before == MOST_CALLS
+
+
+def test_who_paid_an_hour_late_does_not_wait_behind_subscriptions(tollgate, buy, btcpay, clock, crowd, works):
+    crowd()
+    with tollgate.db.write() as session:
+        session.execute(update(Checkout).values(state="paid", agreement=Checkout.id, agreement_state="active"))
+    clock.forward(hours=20)
+    opened = buy("btcpay")
+    sync.nudge(tollgate, opened.order.id)
+    btcpay.pay(at=clock.now)
+    clock.forward(minutes=65)
+    sweep(tollgate)
+    assert works(opened)
+
+
+def test_a_sweep_that_has_nothing_else_to_ask_asks_about_the_pressing_only(tollgate, btcpay, clock, crowd):
+    crowd()
+    clock.forward(minutes=10)
+    before = len(btcpay.asked)
     sweep(tollgate)
     assert len(btcpay.asked) - before == MOST_CALLS

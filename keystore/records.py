@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
@@ -112,8 +114,16 @@ def _narrow(query: _Query, only: KeyFilter) -> _Query:
 
 
 def _record(row: _Row) -> KeyRecord:
-    key_id, mac, pepper, status, expires_at, scopes, *rest, periods = row[: len(_RECORD)]
-    return KeyRecord(key_id, mac, pepper, status, expires_at, tuple(scopes), *[*rest, from_json(periods)])
+    """Words that most keys have in common are kept once: a process may remember a hundred thousand records."""
+    key_id, mac, pepper, status, expires_at, scopes, *more, plan, ent_status = row[:11]
+    *rest, periods = row[11 : len(_RECORD)]
+    own = (key_id, mac, intern(pepper), intern(status), expires_at, _shared(tuple(scopes)))
+    return KeyRecord(*own, *[*more, intern(plan), intern(ent_status), *rest, from_json(periods)])
+
+
+@lru_cache(maxsize=1024)
+def _shared(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    return scopes
 
 
 def _info(row: _Row) -> KeyInfo:

@@ -224,5 +224,4 @@ def _conclude(session: Session, order: Order, checkout: Checkout, before: dict[s
     )
     if order.status == "paid":
         for other in books.open_checkouts(session, order.id):
-            payload = {"checkout": other.id, "order": order.id}
-            outbox.add(session, "close_checkout", f"close:{other.id}", payload, now=now)
+            outbox.add_closing(session, other, now=now)

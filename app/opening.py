@@ -132,8 +132,7 @@ def _keep(tollgate: Tollgate, checkout_id: str, opened: OpenedCheckout) -> None:
         checkout.opening_until = None
         checkout.error = None
         if order.status in DONE:  # paid on another rail in the meantime
-            payload = {"checkout": checkout.id, "order": order.id}
-            outbox.add(session, "close_checkout", f"close:{checkout.id}:late", payload, now=tollgate.clock())
+            outbox.add_closing(session, checkout, now=tollgate.clock())
 
 
 def _give_up(tollgate: Tollgate, request: CheckoutRequest, error: ProviderError) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from app import failpoints
-from app.models import Parcel
+from app.models import Checkout, Parcel
 from app.tollgate import Tollgate
 from keystore.ids import new_id
 
 log = logging.getLogger(__name__)
 
-WEBHOOK = "webhook"  # the kind of parcel whose dedupe keys name a receiver: see `lane_of`
+WEBHOOK, CLOSING = "webhook", "close_checkout"  # kinds whose dedupe keys name a receiver, a rail: see `lane_of`
 FORGOTTEN = "forgotten"  # the state of a parcel that was sent and emptied since: see app.retention
 LEASE = timedelta(seconds=60)
 REST = timedelta(seconds=30)  # of all that waits for a host that is away
@@ -92,16 +92,27 @@ def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -
             .where(Parcel.state == "due", Parcel.due_at <= now)
             .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
             .where(Parcel.kind.not_in(without))
-            .where(*(~Parcel.dedupe.startswith(f"{lane}:", autoescape=True) for lane in without if is_receiver(lane)))
+            .where(*(~_in_lane(lane) for lane in without if ":" in lane))
             .order_by(Parcel.due_at)
             .limit(limit)
         )
         return [(lane_of(row.kind, row.dedupe), row.id) for row in rows]
 
 
+def add_closing(session: Session, checkout: Checkout, *, now: datetime) -> None:
+    """Nobody should pay this one any more: ask its rail to close it. Once for each of its references."""
+    dedupe = f"{CLOSING}:{checkout.provider}:{checkout.id}{'' if checkout.reference is None else '/open'}"
+    add(session, CLOSING, dedupe, {"checkout": checkout.id, "order": checkout.order_id}, now=now)
+
+
 def lane_of(kind: str, dedupe: str) -> str:
-    """What must not be held up by the rest: a kind; among webhooks, the one receiver."""
-    return dedupe.rpartition(":")[0] if kind == WEBHOOK else kind
+    """What must not be held up by the rest: a kind; among webhooks the one receiver, among checkouts to close the one rail."""
+    return dedupe.rpartition(":")[0] if kind in (WEBHOOK, CLOSING) else kind
+
+
+def _in_lane(lane: str) -> ColumnElement[bool]:
+    named = Parcel.dedupe.startswith(f"{lane}:", autoescape=True)
+    return and_(Parcel.kind == lane.partition(":")[0], named) if ":" in lane else Parcel.kind == lane
 
 
 def is_receiver(lane: str) -> bool:
@@ -151,8 +162,13 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
 
 
 def _put_off(session: Session, tried: Parcel, *, now: datetime) -> None:
-    """The others of its kind need not be tried, here or on another host: they are not late, and no attempt is counted."""
-    waiting = (Parcel.kind == tried.kind, Parcel.state == "due", Parcel.due_at <= now, Parcel.lease.is_(None))
+    """The others in its lane need not be tried, here or on another host: they are not late, and no attempt is counted."""
+    waiting = (
+        _in_lane(lane_of(tried.kind, tried.dedupe)),
+        Parcel.state == "due",
+        Parcel.due_at <= now,
+        Parcel.lease.is_(None),
+    )
     free = select(Parcel.id).where(*waiting).with_for_update(skip_locked=True)  # two hosts may do this at once
     session.execute(update(Parcel).where(Parcel.id.in_(free)).values(due_at=now + REST))
 

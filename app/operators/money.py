@@ -38,8 +38,7 @@ def accept(
         changed = books.settle(session, tollgate, order.entitlement_id, now=now)
         books.restate(session, order)
         for other in books.open_checkouts(session, order.id):
-            payload = {"checkout": other.id, "order": order.id}
-            outbox.add(session, "close_checkout", f"close:{other.id}", payload, now=now)
+            outbox.add_closing(session, other, now=now)
         news.of_order(session, tollgate, order, was=before["order"] or "", now=now)
         after = {"order": order.status, "attention": order.attention, "payment": row.id, "reason": reason}
         audit.write(session, "payment.accepted", order.id, actor=actor, now=now, before=before, after=after)

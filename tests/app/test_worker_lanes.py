@@ -232,13 +232,33 @@ def test_a_rail_that_does_not_answer_leaves_its_checkout_to_be_closed_later(
     tollgate, btcpay, buy, clock, rows, checkout_rows
 ):
     buy("btcpay")
-    closing = {"checkout": checkout_rows()[0].id}
     btcpay.close = lambda _: (_ for _ in ()).throw(Unavailable("down"))
     with tollgate.db.write() as session:
-        outbox.add(session, "close_checkout", "close:x", closing, now=clock())
+        outbox.add_closing(session, checkout_rows()[0], now=clock())
     with pytest.raises(Away):
         outbox.send(tollgate, CARRIERS, rows(Parcel)[0].id)
     assert (rows(Parcel)[0].state, rows(Parcel)[0].error) == ("due", "btcpay: down")
+
+
+def test_a_rail_that_is_away_does_not_put_off_what_the_other_has_to_close(
+    tollgate, stripe, btcpay, buy, clock, checkout_rows
+):
+    [buy(rail) for rail in ("stripe", "btcpay")]
+    stripe.close = lambda _: (_ for _ in ()).throw(Unavailable("down"))
+    with tollgate.db.write() as session:
+        [outbox.add_closing(session, row, now=clock()) for row in checkout_rows()]
+    (card,) = [one for lane, one in outbox.find_due(tollgate, limit=9) if lane == "close_checkout:stripe"]
+    with pytest.raises(Away):
+        outbox.send(tollgate, CARRIERS, card)
+    assert [lane for lane, _ in outbox.find_due(tollgate, limit=9)] == ["close_checkout:btcpay"]
+
+
+def test_what_the_other_rail_has_to_close_is_found_while_one_is_busy(tollgate, buy, clock, checkout_rows):
+    [buy(rail) for rail in ("stripe", "btcpay")]
+    with tollgate.db.write() as session:
+        [outbox.add_closing(session, row, now=clock()) for row in checkout_rows()]
+    found = outbox.find_due(tollgate, limit=9, without=("close_checkout:stripe",))
+    assert [lane for lane, _ in found] == ["close_checkout:btcpay"]
 
 
 def test_two_workers_send_each_parcel_once(tollgate, rows, eventually):

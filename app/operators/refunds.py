@@ -85,7 +85,9 @@ def preview(tollgate: Tollgate, order_id: str, wanted: RefundOrder) -> Money:
         order = session.get(Order, order_id)
         if order is None:
             raise OrderNotFound(order_id)
-        return _wanted(session, tollgate, order, wanted)[1]
+        payment, money = _wanted(session, tollgate, order, wanted)
+        _asked_before(session, payment, money, now=tollgate.clock())
+        return money
 
 
 def _wanted(session: Session, tollgate: Tollgate, order: Order, wanted: RefundOrder) -> tuple[Payment, Money]:
@@ -118,16 +120,22 @@ def _claim(tollgate: Tollgate, order_id: str, wanted: RefundOrder) -> Claim:
     with tollgate.db.write() as session:
         order = books.lock_order(session, tollgate, order_id)
         payment, money = _wanted(session, tollgate, order, wanted)
-        row = session.scalar(select(Refund).where(Refund.payment_id == payment.id, Refund.state == "asking"))
+        row = _asked_before(session, payment, money, now=now)
         retry = row is not None
         if row is None:
             name = new_id("ref")
             row = Refund(id=name, payment_id=payment.id, provider=payment.provider, reference=name, state="asking")
             session.add(row)
-        elif row.amount != money.amount or row.created_at > now - PATIENCE:
-            raise RefundInFlight(f"{row.amount} {row.currency} since {row.created_at:%H:%M:%S}Z")
         row.amount, row.currency, row.created_at = money.amount, money.currency, now
         return Claim(row.id, order.id, payment.provider, payment.reference, money, retry)
+
+
+def _asked_before(session: Session, payment: Payment, money: Money, *, now: datetime) -> Refund | None:
+    """The same refund, of which nobody knows how it ended. Raises RefundInFlight where only waiting can tell."""
+    row = session.scalar(select(Refund).where(Refund.payment_id == payment.id, Refund.state == "asking"))
+    if row is not None and (row.amount != money.amount or row.created_at > now - PATIENCE):
+        raise RefundInFlight(f"{row.amount} {row.currency} since {row.created_at:%H:%M:%S}Z")
+    return row
 
 
 def _ask(tollgate: Tollgate, claim: Claim) -> RefundMade:

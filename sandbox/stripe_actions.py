@@ -89,6 +89,7 @@ ACTIONS = {
     "renew": Action("Renew: one period later", renewals.renew, _subscribed),
     "renewal_fails": Action("Renewal is declined", renewals.renewal_fails, _subscribed),
     "renewal_recovers": Action("The overdue invoice is paid", renewals.renewal_recovers, _past_due),
+    "renewal_given_up": Action("The overdue invoice is given up", renewals.give_up, _past_due),
     "cancel_at_period_end": Action("Cancel at the period's end", renewals.cancel_at_period_end, _subscribed),
     "keep": Action("Take the cancellation back", renewals.keep, _cancelled),
     "cancel_now": Action("Cancel at once", renewals.cancel_now, _subscribed),

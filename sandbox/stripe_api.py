@@ -134,7 +134,7 @@ def cancel_subscription(agreement: str) -> Response:
     """End a subscription at once. One that is over is not known here any more."""
     rules.check(g.params, rules.GET)
     found = retrieve(world(), "subscription", agreement)
-    if found["status"] not in renewals.LIVE:
+    if found["status"] in renewals.OVER:
         raise Refusal(f"No such subscription: '{agreement}'", status=404, code="resource_missing", param="id")
     actions.tell(world(), renewals.end(world(), found))
     return answer(expand(world(), found, g.params.get("expand")))

@@ -6,6 +6,7 @@ from sandbox.state import Json, NotNow, World
 from sandbox.stripe_life import Events, bills_of, collect
 
 LIVE = ("trialing", "active", "past_due")
+OVER = ("canceled", "incomplete_expired")
 
 
 def agreement_of(world: World, session: Json) -> Json:
@@ -42,6 +43,13 @@ def renewal_recovers(world: World, session: Json, _: Json) -> Events:
         raise NotNow("every invoice is paid")
     agreement["status"] = "active"
     return [*collect(world, unpaid[0], status="succeeded"), ("customer.subscription.updated", agreement)]
+
+
+def give_up(world: World, session: Json, _: Json) -> Events:
+    """The last attempt to collect the invoice failed, and the account leaves such subscriptions unpaid."""
+    agreement = agreement_of(world, session)
+    agreement["status"] = "unpaid"
+    return [("customer.subscription.updated", agreement)]
 
 
 def change_price(world: World, session: Json, params: Json) -> Events:

@@ -3,18 +3,21 @@
 import logging
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
 
 from app import attention, audit, books, sync
-from app.models import Checkout, Order
+from app.models import AuditEntry, Checkout, Order
 from app.operators.situations import NotPossible
 from app.problems import OrderNotFound, ProviderFailed
 from app.subscribing import GOING_ON
 from app.tollgate import Tollgate
 from providers.base import CancelsAgreement, Provider, ProviderError, is_refusal
-from providers.events import Agreement, AgreementState
+from providers.events import Agreement
 
 log = logging.getLogger(__name__)
+
+ENDED = "subscription.canceled"  # as the audit log calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +30,33 @@ class Found:
 
 
 def cancel(tollgate: Tollgate, order_id: str, *, reason: str | None, actor: str) -> tuple[str, ...]:
-    """End every subscription of an order now; the provider's names of those that still went on. Gives nothing back.
+    """End every subscription of an order now; the provider's names of those that were not on record as ended. Gives
+    nothing back.
 
-    The provider says which there are: one that does not match the order is in none of our books. Doing it again is no
-    error. Raises OrderNotFound, NotPossible where there never was one, ProviderFailed.
+    The provider says which there are: one that does not match the order is in none of our books. Those that look over
+    are ended all the same: one that is `unpaid` at Stripe is worth nothing and can be charged again, and of one that is
+    canceled nobody may have written it down, if we were killed then. Doing it again is no error.
+    Raises OrderNotFound, NotPossible where there never was one, ProviderFailed.
     """
     found = _find(tollgate, order_id)
     if not found:
         raise NotPossible("it has no subscription: nothing of it is charged again by itself")
-    living = [one for one in found if one.agreement.state is not AgreementState.CANCELED]
-    for one in living:
+    ended = []
+    for one in found:
         _end(one)
-        _write_down(tollgate, order_id, one, reason=reason, actor=actor)
-    return tuple(one.agreement.reference for one in living)
+        if _write_down(tollgate, order_id, one, reason=reason, actor=actor):
+            ended.append(one.agreement.reference)
+    return tuple(ended)
 
 
 def goes_on(tollgate: Tollgate, order_id: str) -> bool:
-    """Whether, as far as our books know, a subscription of the order will be charged again."""
-    going_on = select(Checkout.id).where(Checkout.order_id == order_id, Checkout.agreement_state.in_(GOING_ON))
+    """Whether, as far as our books know, a subscription of the order may be charged again. One without an end may,
+    whatever it is worth: Stripe's `unpaid` ones are.
+    """
+    endless = and_(Checkout.agreement.is_not(None), Checkout.agreement_ends_at.is_(None))
+    going_on = select(Checkout.id).where(
+        Checkout.order_id == order_id, or_(Checkout.agreement_state.in_(GOING_ON), endless)
+    )
     with tollgate.db.read() as session:
         return session.scalars(going_on).first() is not None
 
@@ -80,14 +92,23 @@ def _end(one: Found) -> None:
         raise ProviderFailed(one.rail.name, order_id=None, refused=is_refusal(error)) from error
 
 
-def _write_down(tollgate: Tollgate, order_id: str, one: Found, *, reason: str | None, actor: str) -> None:
+def _write_down(tollgate: Tollgate, order_id: str, one: Found, *, reason: str | None, actor: str) -> bool:
+    """False when that was done before."""
     now, agreement = tollgate.clock(), one.agreement.reference
     with tollgate.db.write() as session:
         order = books.lock_order(session, tollgate, order_id)
         attention.resolve_about(order, agreement)
-        after = {"subscription": agreement, "reason": reason}
-        audit.write(session, "subscription.canceled", order_id, actor=actor, now=now, after=after)
+        written = _is_written(session, order_id, agreement)
+        if not written:
+            after = {"subscription": agreement, "reason": reason}
+            audit.write(session, ENDED, order_id, actor=actor, now=now, after=after)
     try:
         sync.checkout(tollgate, one.checkout)
     except ProviderError as error:
         log.warning("%s is canceled; webhook or sweep will tell the books: %s", agreement, error)
+    return not written
+
+
+def _is_written(session: Session, order_id: str, agreement: str) -> bool:
+    entries = session.scalars(select(AuditEntry).where(AuditEntry.target == order_id, AuditEntry.action == ENDED))
+    return any(entry.after and entry.after.get("subscription") == agreement for entry in entries)

@@ -11,7 +11,7 @@ from providers.http import BUDGET_SECONDS, READ_SECONDS, within
 from providers.reading import checked, flag, ident, number, text
 from providers.stripe import doctor, listing, refunds, sessions, webhooks
 from providers.stripe.api import Api
-from providers.stripe.subscriptions import with_agreement
+from providers.stripe.subscriptions import OVER, with_agreement
 
 _EXPANDED = ["line_items", "payment_intent.latest_charge.refunds"]
 
@@ -111,7 +111,7 @@ class Stripe:
         try:
             self._api.ask(v1.subscriptions.cancel, checked(agreement))
         except (Refused, Unknown):
-            if self._api.ask(v1.subscriptions.retrieve, agreement).get("status") != "canceled":
+            if self._api.ask(v1.subscriptions.retrieve, agreement).get("status") not in OVER:
                 raise
 
     def payments_since(self, since: datetime) -> Iterator[SeenPayment]:

@@ -19,6 +19,7 @@ STATES: Final = {
     "incomplete": AgreementState.CANCELED,
     "incomplete_expired": AgreementState.CANCELED,
 }
+OVER: Final = frozenset({"canceled", "incomplete_expired"})  # for good: `unpaid` and `incomplete` can still be charged
 _TIME: Final = frozenset({"subscription_item_details", "subscription"})  # types of invoice lines, new and old
 _FAILED: Final = frozenset({"past_due", "canceled", "unpaid", "incomplete_expired"})  # of one that nobody has paid yet
 

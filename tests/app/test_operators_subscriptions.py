@@ -8,10 +8,11 @@ import pytest
 from app.models import AuditEntry, Checkout, Order
 from app.operators import orders, refunds, subscriptions
 from app.operators.refunds import RefundOrder
-from app.operators.situations import NotPossible
+from app.operators.situations import NotPossible, RefundInFlight
 from app.problems import InvalidInput, OrderNotFound, ProviderFailed
 from providers.base import Refused, Unavailable
 from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState, Price
+from providers.stripe.subscriptions import agreement
 
 WHY = {"reason": "asked by mail", "actor": "admin:ada"}
 
@@ -50,6 +51,14 @@ def refusing(error):
     return refuse
 
 
+def cut_off_after(act):
+    def act_and_die(name):
+        act(name)
+        raise KeyboardInterrupt
+
+    return act_and_die
+
+
 def test_a_subscription_is_ended_at_its_provider(tollgate, subscribed, stripe, rows):
     assert subscriptions.cancel(tollgate, subscribed, **WHY) == ("sub_1",)
     assert (stripe.canceled, rows(Checkout)[0].agreement_state) == (["sub_1"], "canceled")
@@ -61,10 +70,37 @@ def test_who_ended_it_and_why_is_written_down(tollgate, subscribed, rows):
     assert (entry.actor, entry.after) == ("admin:ada", {"subscription": "sub_1", "reason": "asked by mail"})
 
 
-def test_ending_it_twice_asks_the_provider_once(tollgate, subscribed, stripe):
+def test_ending_it_twice_is_written_down_once(tollgate, subscribed, rows):
     subscriptions.cancel(tollgate, subscribed, **WHY)
     assert subscriptions.cancel(tollgate, subscribed, **WHY) == ()
+    assert [row.action for row in rows(AuditEntry)].count("subscription.canceled") == 1
+
+
+@pytest.mark.parametrize("status", ["unpaid", "incomplete"])
+def test_one_that_is_worth_nothing_here_but_can_be_charged_again_is_ended(tollgate, subscribed, stripe, status):
+    says(stripe, agreement=agreement({"id": "sub_1", "status": status}))
+    assert subscriptions.cancel(tollgate, subscribed, **WHY) == ("sub_1",)
     assert stripe.canceled == ["sub_1"]
+
+
+@pytest.mark.parametrize(("status", "ended_at", "goes_on"), [("unpaid", None, True), ("canceled", 1790000000, False)])
+def test_one_goes_on_until_it_has_an_end(tollgate, subscribed, stripe, status, ended_at, goes_on):
+    says(stripe, agreement=agreement({"id": "sub_1", "status": status, "ended_at": ended_at}))
+    orders.sync_now(tollgate, subscribed)
+    assert subscriptions.goes_on(tollgate, subscribed) is goes_on
+
+
+def test_one_whose_end_was_answered_to_nobody_is_written_down_by_the_next_try(tollgate, subscribed, stripe, rows):
+    with tollgate.db.write() as session:
+        order = session.get(Order, subscribed)
+        order.flags, order.attention = {"paid_twice:sub_1": {"detail": "two", "open": True}}, "paid_twice"
+    subscriptions_end, stripe.on_cancel = stripe.on_cancel, cut_off_after(stripe.on_cancel)
+    with pytest.raises(KeyboardInterrupt):
+        subscriptions.cancel(tollgate, subscribed, **WHY)
+    stripe.on_cancel = subscriptions_end
+    subscriptions.cancel(tollgate, subscribed, **WHY)
+    assert "subscription.canceled" in [row.action for row in rows(AuditEntry)]
+    assert (rows(Order)[0].attention, rows(Checkout)[0].agreement_state) == (None, "canceled")
 
 
 def test_a_subscription_that_does_not_match_its_order_is_ended_all_the_same(tollgate, subscribed, stripe, rows):
@@ -122,6 +158,15 @@ def test_a_refund_ends_the_subscription_when_told(tollgate, subscribed, stripe):
 def test_a_refund_that_cannot_be_made_ends_nothing(tollgate, subscribed, stripe):
     with pytest.raises(InvalidInput):
         refunds.refund(tollgate, subscribed, RefundOrder(amount=9999, cancel_subscription=True), actor="admin:ada")
+    assert stripe.canceled == []
+
+
+def test_a_refund_that_must_wait_for_another_one_ends_nothing(tollgate, subscribed, stripe):
+    stripe.refund_answer = Unavailable("slow")
+    with pytest.raises(ProviderFailed):
+        refunds.refund(tollgate, subscribed, RefundOrder(), actor="admin:ada")
+    with pytest.raises(RefundInFlight):
+        refunds.refund(tollgate, subscribed, RefundOrder(cancel_subscription=True), actor="admin:bob")
     assert stripe.canceled == []
 
 

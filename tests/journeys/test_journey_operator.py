@@ -24,6 +24,13 @@ def test_a_subscription_is_ended_at_stripe_and_runs_out_here(shop):
     assert (subscription(shop, bought)["status"], shop.gate(bought)) == ("canceled", "allowed")
 
 
+def test_a_subscription_that_stripe_left_unpaid_is_ended_too(shop):
+    bought = shop.buy("pro")
+    shop.act(bought, "pay", "renewal_fails", "renewal_given_up")
+    assert operate(shop, bought, "cancel-subscription", {"reason": "asked by mail"}).status_code == 200
+    assert subscription(shop, bought)["status"] == "canceled"
+
+
 def test_a_refund_ends_the_subscription_with_it(shop):
     bought = shop.buy("pro")
     shop.act(bought, "pay")

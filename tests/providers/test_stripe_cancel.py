@@ -18,11 +18,12 @@ def test_a_subscription_is_ended_at_once(cards, stripe_api):
     assert stripe_api.asked == ["DELETE /v1/subscriptions/sub_1"]
 
 
+@pytest.mark.parametrize("status", ["canceled", "incomplete_expired"])
 @pytest.mark.parametrize("answer", [GONE, (400, {"error": {"message": "This subscription is canceled"}})])
-def test_one_that_is_over_is_no_error(cards, stripe_api, answer):
+def test_one_that_is_over_is_no_error(cards, stripe_api, answer, status):
     stripe_api.answers |= {
         "DELETE /v1/subscriptions/sub_1": answer,
-        "GET /v1/subscriptions/sub_1": {"id": "sub_1", "object": "subscription", "status": "canceled"},
+        "GET /v1/subscriptions/sub_1": {"id": "sub_1", "object": "subscription", "status": status},
     }
     cards.cancel("sub_1")
     assert stripe_api.asked[-1] == "GET /v1/subscriptions/sub_1"

@@ -11,6 +11,7 @@ import click
 
 from app.bench.cases import Program
 from app.bench.ground import SERVER_CORE, Standing, pin
+from app.cli.demo import ROOT
 from app.cli.demo_processes import Processes, free_port
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -83,8 +84,10 @@ def _command(program: Program, port: int) -> list[str]:
         where = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(program.workers)]
         return ["granian", "--interface", "wsgi", *where, *threads, APPLICATION]
     where = ["--bind", f"127.0.0.1:{port}", "--workers", str(program.workers), "--keep-alive", "15"]
+    ours = ["--config", str(ROOT / "gunicorn.conf.py")] if program.contestant == "tollgate" else []
     return [
         "gunicorn",
+        *ours,
         "--worker-class",
         "gthread",
         "--threads",

@@ -14,7 +14,7 @@ from app import outbox, receipts
 from app.carriers import CARRIERS
 from app.lanes import Lanes
 from app.mail import letters
-from app.models import Parcel, Receipt
+from app.models import Customer, Parcel, Receipt
 from app.outbox import Away
 from app.outgoing import endpoints, history
 from app.worker import Worker
@@ -277,3 +277,12 @@ def test_the_worker_forgets_what_is_old(tollgate, stripe, comes_due, clock, rows
         session.execute(update(Receipt).values(state="applied", due_at=clock.now - timedelta(days=91)))
     with working(with_settings(tollgate, sweep_seconds=1)):
         assert eventually(lambda: rows(Receipt) == [], seconds=10)
+
+
+def test_the_worker_makes_addresses_findable_that_an_older_process_wrote(tollgate, rows, clock, eventually):
+    with tollgate.db.write() as session:
+        session.add(Customer(id="cus_1", email="Ada@x.org", created_at=clock.now))
+        session.flush()
+        session.execute(update(Customer).values(email_folded=None))
+    with working(with_settings(tollgate, sweep_seconds=1)):
+        assert eventually(lambda: rows(Customer)[0].email_folded == "ada@x.org", seconds=10)

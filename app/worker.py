@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from app import ingest, outbox, receipts
+from app.addresses import fold_addresses
 from app.carriers import CARRIERS
 from app.lanes import Lanes
 from app.outbox import Carriers
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
 FIRST_SECONDS = 5.0  # until the first sweep
-FORGET_SECONDS = 3600.0
+HOURLY_SECONDS = 3600.0
 STOP_SECONDS = 8.0  # containers are killed after ten
 BATCH = 20
 MOST_RECEIVERS = 4  # of outgoing webhooks, at once in one process
@@ -37,7 +38,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         soon = time.monotonic() + min(FIRST_SECONDS, tollgate.settings.sweep_seconds)
-        self._next = {"sweep": soon, "forget": soon}
+        self._next = dict.fromkeys(("sweep", "forget", "fold"), soon)
 
     def start(self) -> None:
         """Begin."""
@@ -64,7 +65,8 @@ class Worker:
 
     def _hand_out(self) -> None:
         self._on_time("sweep", self._tollgate.settings.sweep_seconds, sweep)
-        self._on_time("forget", FORGET_SECONDS, forget)
+        self._on_time("forget", HOURLY_SECONDS, forget)
+        self._on_time("fold", HOURLY_SECONDS, fold_addresses)
         busy = self._lanes.busy()
         rails = tuple(lane.removeprefix(INBOX) for lane in busy if lane.startswith(INBOX))
         for rail, ids in _by_lane(receipts.find_due(self._tollgate, limit=BATCH, without=rails)).items():

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import event, insert, select, text, update
 
 from app import outbox, recovery
+from app.addresses import BATCH, fold_addresses
 from app.checkout import NewOrder, open_order
 from app.db import make_engine
 from app.ingest import receive
-from app.models import Parcel
+from app.models import Customer, Parcel
 from app.operators import orders, timeline
 from app.operators.orders import OrderFilter
 from migrations import runner
@@ -101,7 +102,7 @@ def test_an_older_database_is_found_by_address_after_the_upgrade_and_keeps_it_on
     engine = make_engine(database_url)
     with engine.begin() as connection:
         connection.execute(
-            text("INSERT INTO customers (id, email, created_at) VALUES ('c', 'Ada@X.org', '2026-11-01')")
+            text("INSERT INTO customers (id, email, created_at) VALUES ('c', 'ÜNAL@X.org', '2026-11-01')")
         )
     runner.upgrade(database_url)
     with engine.begin() as connection:
@@ -110,4 +111,19 @@ def test_an_older_database_is_found_by_address_after_the_upgrade_and_keeps_it_on
     with engine.begin() as connection:
         kept = connection.scalar(text("SELECT email FROM customers"))
     engine.dispose()
-    assert (folded, kept) == ("ada@x.org", "Ada@X.org")
+    assert (folded, kept) == ("ünal@x.org", "ÜNAL@X.org")
+
+
+def test_an_address_that_an_older_process_wrote_is_found_later(tollgate, paid):
+    with tollgate.db.write() as session:
+        session.execute(update(Customer).values(email="ÉVA@x.org", email_folded=None))
+    fold_addresses(tollgate)
+    assert [line.view.id for line in orders.list_page(tollgate, OrderFilter(email="éva@X.org")).data] == [paid.id]
+
+
+def test_many_addresses_of_older_processes_and_customers_without_any_come_to_an_end(tollgate):
+    older = [{"id": f"cus_{n}", "email": f"{n}@x.org", "created_at": tollgate.clock()} for n in range(2 * BATCH)]
+    with tollgate.db.write() as session:
+        session.execute(insert(Customer), older)
+        session.add(Customer(id="cus_nameless", created_at=tollgate.clock()))
+    assert (fold_addresses(tollgate), fold_addresses(tollgate)) == (2 * BATCH, 0)

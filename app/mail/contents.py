@@ -52,6 +52,7 @@ def _reminder(session: Session, tollgate: Tollgate, facts: Facts) -> Contents:
     return {
         "plan": _plan(tollgate, entitlement.plan),
         "ends_at": ends_at,
+        "works_until": entitlement.grace_ends_at or ends_at,
         "days": max(1, round((ends_at - tollgate.clock()) / timedelta(days=1))),
         "order_url": orders.page_of(tollgate, entitlement.reference),
         "docs_url": f"{tollgate.settings.public_url}/docs",

@@ -153,6 +153,13 @@ def test_a_prepaid_term_is_reminded_of_before_its_end(paid, clock, post, sent, d
     assert (BUYER, subject) in sent()
 
 
+def test_a_reminder_tells_the_end_of_the_days_of_grace_too(paid, clock, post, office):
+    paid()
+    clock.forward(days=23, seconds=1)
+    post()
+    assert "stops working on 4 December 2026" in " ".join(text(office.letters[-1]).split())
+
+
 def test_who_renewed_meanwhile_is_not_reminded(paid, tollgate, buy, stripe, clock, notify, post, sent, rows):
     paid()
     buy(renews=rows(Order)[0].entitlement_id)

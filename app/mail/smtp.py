@@ -1,6 +1,8 @@
 """Hand one letter to the mail server. A retry carries the same Message-ID, so mail programs show it once."""
 
+import io
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,11 +18,28 @@ from app.config.post import wants_starttls
 from app.mail.render import Letter
 from app.outbox import Undeliverable
 
-SECONDS = 15.0  # for each answer of the server
+SECONDS = 15.0  # for each word of the server
 BUDGET_SECONDS = (
     45.0  # for all of them: less than a parcel's lease, or another worker would send the same letter meanwhile
 )
 PORTS = {"smtp": 25, "smtps": 465}
+
+
+class _Words(io.RawIOBase):
+    """What the server says until a moment, however small the pieces in which it comes."""
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock, self._until = sock, until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - monotonic()
+        if left <= 0:
+            raise TimeoutError("the mail server took too long")
+        self._sock.settimeout(min(SECONDS, left))
+        return self._sock.recv_into(buffer)
 
 
 class _InTime(smtplib.SMTP):
@@ -31,11 +50,8 @@ class _InTime(smtplib.SMTP):
         super().__init__(*args, **kwargs)
 
     def getreply(self) -> tuple[int, bytes]:
-        left = self._until - monotonic()
-        if left <= 0 or self.sock is None:
-            self.close()
-            raise smtplib.SMTPServerDisconnected("the mail server took too long")
-        self.sock.settimeout(min(SECONDS, left))
+        if self.file is None and self.sock is not None:  # at first, and after STARTTLS
+            self.file = io.BufferedReader(_Words(self.sock, self._until))
         return super().getreply()
 
 

@@ -5,7 +5,7 @@ import socketserver
 import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -83,12 +83,36 @@ class Slow(socketserver.StreamRequestHandler):
                 self.wfile.write(b"354 go on\r\n" if line == b"data\r\n" else b"250 yes\r\n")
 
 
+class Dripping(socketserver.StreamRequestHandler):
+    """Greets line by line, soon enough each time, and for a long time."""
+
+    def handle(self):
+        self.server.was_heard_out = False
+        with suppress(OSError):
+            for _ in range(400):
+                self.wfile.write(b"220-one moment\r\n")
+                time.sleep(0.02)
+            self.server.was_heard_out = True
+
+
+@contextmanager
+def serving(handler):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server, f"smtp://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
 @pytest.fixture
 def slow():
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"smtp://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with serving(Slow) as (_, url):
+        yield url
+
+
+def test_a_server_whose_answer_never_ends_is_given_up_in_time(mail):
+    with serving(Dripping) as (server, url), pytest.raises(smtplib.SMTPServerDisconnected):
+        smtp.send(url, mail, seconds=0.3)
+    assert server.was_heard_out is False
 
 
 def test_a_server_that_is_slow_each_time_is_given_up_in_time(slow, mail):

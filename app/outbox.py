@@ -134,7 +134,7 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
     with tollgate.db.write() as session:
         parcel = session.scalar(
             update(Parcel)
-            .where(Parcel.id == parcel_id, Parcel.state == "due")
+            .where(Parcel.id == parcel_id, Parcel.state == "due", Parcel.due_at <= now)
             .where(Parcel.lease_until.is_(None) | (Parcel.lease_until < now))
             .values(lease=token, lease_until=now + LEASE, attempts=Parcel.attempts + 1)
             .returning(Parcel)

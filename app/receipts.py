@@ -82,7 +82,7 @@ def lease(tollgate: Tollgate, receipt_id: str) -> Leased | None:
     with tollgate.db.write() as session:
         receipt = session.scalar(
             update(Receipt)
-            .where(Receipt.id == receipt_id, Receipt.state == "due")
+            .where(Receipt.id == receipt_id, Receipt.state == "due", Receipt.due_at <= now)
             .where(Receipt.lease_until.is_(None) | (Receipt.lease_until < now))
             .values(lease=token, lease_until=now + LEASE, attempts=Receipt.attempts + 1)
             .returning(Receipt)

@@ -20,6 +20,7 @@ WEBHOOK, CLOSING = "webhook", "close_checkout"  # kinds whose dedupe keys name a
 FORGOTTEN = "forgotten"  # the state of a parcel that was sent and emptied since: see app.retention
 LEASE = timedelta(seconds=60)
 REST = timedelta(seconds=30)  # of all that waits for a host that is away
+PATIENCE = timedelta(days=3)  # with a host that is away; from this age on a parcel's attempts count there too
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 300, 1800, *(7200,) * 5))  # then the tenth attempt was the last
 
 Carriers = Mapping[str, Callable[[Tollgate, Mapping[str, Any]], None]]  # parcel kind -> who takes it there
@@ -145,8 +146,7 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
     try:
         outcome = _hand_over(tollgate, carriers, parcel)
     except Away as error:
-        pauses = tuple(max(pause, REST) for pause in BACKOFF)
-        outcome, away = _again(parcel, error, pauses, now=tollgate.clock()), error
+        outcome, away = _when_back(parcel, error, now=tollgate.clock()), error
     failpoints.reach("parcel_after_send")
     with tollgate.db.write() as session:
         session.execute(
@@ -159,6 +159,14 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
     if away:
         raise away
     return True
+
+
+def _when_back(parcel: Parcel, error: Away, *, now: datetime) -> dict[str, Any]:
+    """Nothing is wrong with this one, so trying it is no attempt; behind the others of its lane, in case it is."""
+    if now - parcel.created_at >= PATIENCE:
+        return _again(parcel, error, tuple(max(pause, REST) for pause in BACKOFF), now=now)
+    log.warning("parcel %s (%s): %s", parcel.id, parcel.kind, error)
+    return {"due_at": now + REST * random.uniform(1, 1.2), "attempts": parcel.attempts - 1, "error": str(error)}
 
 
 def _put_off(session: Session, tried: Parcel, *, now: datetime) -> None:

@@ -184,8 +184,23 @@ def test_while_the_mail_server_is_away_one_letter_is_tried_for_all(tollgate, fre
     away = mailing(tollgate, free_port)
     write_letters(away, 3)
     with working(away):
-        assert eventually(lambda: any("the mail server" in (row.error or "") for row in rows(Parcel)))
-    assert sorted(row.attempts for row in rows(Parcel)) == [0, 0, 1]
+        assert eventually(lambda: any(row.error for row in rows(Parcel)))
+    assert sorted("the mail server" in (row.error or "") for row in rows(Parcel)) == [False, False, True]
+
+
+def test_a_single_letter_is_tried_twice_a_minute_however_long_the_mail_server_is_away(tollgate, free_port, rows, clock):
+    away = mailing(tollgate, free_port)
+    write_letters(away)
+    [(outbox.run_due(away, CARRIERS), clock.forward(seconds=37)) for _ in range(12)]
+    assert [(row.state, row.attempts, row.due_at <= clock.now) for row in rows(Parcel)] == [("due", 0, True)]
+
+
+def test_a_letter_that_waits_for_days_is_given_up_like_any_other(tollgate, free_port, rows, clock):
+    away = mailing(tollgate, free_port)
+    write_letters(away)
+    clock.forward(days=3)
+    [(outbox.run_due(away, CARRIERS), clock.forward(hours=3)) for _ in range(10)]
+    assert [row.state for row in rows(Parcel)] == ["parked"]
 
 
 def test_letters_that_are_put_off_are_not_late(tollgate, free_port, rows, clock):

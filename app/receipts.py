@@ -6,7 +6,7 @@ Duplicates are known by the unique (provider, event id), caught on the receipt's
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from providers.events import Hint, Notification
 
 LEASE = timedelta(seconds=60)
 BACKOFF = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60, 300, 900, 3600))
+UNMATCHED = "no checkout of ours matches"  # why a receipt is parked that a checkout may still turn up for
 MOST_ATTEMPTS = 20  # after that it is parked, where operators see it
 
 
@@ -130,18 +131,22 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
 
 def park(tollgate: Tollgate, leased: Leased) -> None:
     """No checkout of ours matches. Unless one appeared meanwhile, which ends the lease: see `release`."""
-    hint = leased.hint
     with tollgate.db.write() as session:
-        if hint.reference or not hint.agreement:  # None would match every checkout that never opened
-            named = Checkout.reference == (hint.reference or "")
-        else:
-            named = Checkout.agreement == hint.agreement
-        matches = exists().where(Checkout.provider == leased.provider, named)
         session.execute(
             update(Receipt)
-            .where(Receipt.id == leased.id, Receipt.lease == leased.token, ~matches)
-            .values(state="parked", lease=None, lease_until=None, error="no checkout of ours matches")
+            .where(Receipt.id == leased.id, Receipt.lease == leased.token, ~_matches())
+            .values(state="parked", lease=None, lease_until=None, error=UNMATCHED)
         )
+
+
+def _matches() -> ColumnElement[bool]:
+    """Whether a checkout has the name that a receipt means: the session's or invoice's, else its subscription's.
+
+    Apart, so that both are looked up by index.
+    """
+    theirs = exists().where(Checkout.provider == Receipt.provider).correlate(Receipt)
+    opened, subscribed = Checkout.reference == Receipt.reference, Checkout.agreement == Receipt.agreement
+    return theirs.where(opened) | and_(Receipt.reference.is_(None), theirs.where(subscribed))
 
 
 def postpone(tollgate: Tollgate, leased: Leased, why: str) -> None:
@@ -182,3 +187,11 @@ def release(tollgate: Tollgate, provider: str, name: str) -> None:
             .where(Receipt.provider == provider, about, Receipt.state.in_(("parked", "due")))
             .values(state="due", due_at=tollgate.clock(), lease=None, lease_until=None)
         )
+
+
+def release_matched(tollgate: Tollgate) -> None:
+    """The same for all that is parked and has a checkout by now: somebody died before `release`, or it was slower."""
+    parked = (Receipt.state == "parked", Receipt.error == UNMATCHED, _matches())
+    with tollgate.db.write() as session:
+        free = select(Receipt.id).where(*parked).with_for_update(skip_locked=True)
+        session.execute(update(Receipt).where(Receipt.id.in_(free)).values(state="due", due_at=tollgate.clock()))

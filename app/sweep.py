@@ -28,6 +28,7 @@ def sweep(tollgate: Tollgate) -> int:
     """Bring up to `MOST_CALLS` checkouts up to date. Gives how many were asked about."""
     now = tollgate.clock()
     _give_up_unopened(tollgate, now)
+    receipts.release_matched(tollgate)
     calls = sum(_fetch_missed(tollgate, provider, now) for provider in tollgate.providers.values())
     due = _due(tollgate, now, most=MOST_CALLS - calls)
     for checkout_id in due:

@@ -35,11 +35,12 @@ def checkout(tollgate: Tollgate, checkout_id: str, *, leased: Leased | None = No
     now = tollgate.clock()
     with tollgate.db.write() as session:
         changed = fulfil.apply(session, tollgate, checkout_id, snapshot, ticket=ticket, leased=leased, now=now)
+        named = session.get_one(Checkout, checkout_id).agreement  # none where what was sold does not match
         failpoints.reach("before_commit")
     failpoints.reach("after_commit")
     publish(tollgate, changed)
-    if snapshot.agreement and snapshot.agreement.reference != known:
-        receipts.release(tollgate, provider_name, snapshot.agreement.reference)
+    if named is not None and named != known:
+        receipts.release(tollgate, provider_name, named)
 
 
 def _with_hinted_refund(provider: Provider, snapshot: Snapshot, leased: Leased | None) -> Snapshot:

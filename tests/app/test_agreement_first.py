@@ -1,14 +1,16 @@
 """A subscription's invoice may be told of before its session, and names the subscription alone: it is not left behind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app import receipts, sync
 from app.ingest import receive
-from app.models import Receipt
+from app.models import Checkout, Receipt
+from app.sweep import sweep
 from app.worker import run_once
 from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState
 
@@ -79,3 +81,52 @@ def test_what_names_a_subscription_that_is_known_is_never_parked(tollgate, told,
     sync.checkout(tollgate, checkout_rows()[0].id)
     receipts.park(tollgate, receipts.lease(tollgate, rows(Receipt)[0].id))
     assert states() == {"evt_invoice": "due"}
+
+
+@pytest.fixture
+def named_by_one_who_died(tollgate):
+    """A checkout gets a name, and nobody lives to release what waits for it."""
+
+    def _named(**name):
+        with tollgate.db.write() as session:
+            session.execute(update(Checkout).values(**name))
+
+    return _named
+
+
+@pytest.mark.parametrize("name", [{"reference": "cs_1"}, {"agreement": "sub_1"}])
+def test_what_came_before_a_name_whose_writer_died_is_released_by_the_sweep(
+    tollgate, buy, stripe, notify, states, named_by_one_who_died, name
+):
+    buy()
+    stripe.answers["cs_1"] = next(iter(stripe.answers.values()))
+    receive(tollgate, "stripe", notify(name.get("reference"), agreement=name.get("agreement")))
+    named_by_one_who_died(**name)
+    before = states()
+    sweep(tollgate)
+    run_once(tollgate)
+    assert (before, states()) == ({"evt_1": "parked"}, {"evt_1": "applied"})
+
+
+def test_what_has_no_checkout_stays_parked_through_a_sweep(tollgate, told, states):
+    receive(tollgate, "stripe", replace(told.invoice, body=told.invoice.body.replace(b"sub_1", b"sub_2")))
+    sweep(tollgate)
+    assert states() == {"evt_invoice": "parked"}
+
+
+def test_what_was_parked_after_too_many_tries_stays_so_through_a_sweep(tollgate, told, states):
+    receive(tollgate, "stripe", told.session)
+    with tollgate.db.write() as session:
+        session.execute(update(Receipt).values(state="parked", error="Unavailable: down"))
+    sweep(tollgate)
+    assert states() == {"evt_session": "parked"}
+
+
+def test_a_subscription_that_was_not_taken_in_releases_nothing(tollgate, told, stripe, states, checkout_rows):
+    (reference,) = stripe.answers
+    stripe.answers[reference] = replace(
+        stripe.answers[reference], sold=replace(stripe.answers[reference].sold, amount=Money(1, "USD"))
+    )
+    receive(tollgate, "stripe", told.invoice)
+    sync.checkout(tollgate, checkout_rows()[0].id)
+    assert states() == {"evt_invoice": "parked"}

@@ -4,6 +4,7 @@ The request only leaves a parcel, so it takes the same time for an address that 
 out when the letter is sent; the database has its hash.
 """
 
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from keystore.reissue import Reissued, end_replaced, replaced_by
 from keystore.reissue import reissue as reissue_key
 from keystore.secret import Secret, derive_seed
 
+log = logging.getLogger(__name__)
+
 LIFETIME = timedelta(hours=2)
 REPEATABLE = timedelta(minutes=10)  # a cut connection must not cost the key
 GRACE_SECONDS = 24 * 3600
@@ -50,7 +53,10 @@ class Recovered:
 
 
 def ask(tollgate: Tollgate, email: str, *, locale: str | None = None) -> None:
-    """Somebody lost a key. The same small piece of work for every address."""
+    """Somebody lost a key. The same small piece of work for every address, and none where no mail is sent."""
+    if tollgate.settings.smtp_url is None:
+        log.warning("somebody lost a key, and SMTP_URL is not set")
+        return
     request = new_id("rcv", 12)
     payload = {"request": request, "email": email, "locale": locale}
     with tollgate.db.write() as session:
@@ -61,7 +67,7 @@ def prepare(tollgate: Tollgate, payload: Mapping[str, Any]) -> None:
     """Carrier of parcels of kind `recover`: commit the links' hashes and a letter to each address that is on the books."""
     now = tollgate.clock()
     if tollgate.settings.smtp_url is None:
-        raise outbox.Undeliverable("somebody lost a key, and SMTP_URL is not set")
+        raise outbox.Undeliverable("SMTP_URL is not set any more")
     with tollgate.db.read() as session:
         known = _held_by(session, payload["email"])
     with tollgate.db.write() as session:

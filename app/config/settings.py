@@ -116,7 +116,11 @@ class Settings(DatabaseSettings):
         examples=["127.0.0.1,10.0.0.0/8"],
     )
     grace_days: int = Field(
-        3, ge=0, le=60, description="Days a key keeps working after its paid time, so that a renewal may be late."
+        3,
+        ge=0,
+        le=60,
+        description="Days a key keeps working after its paid time, so that a renewal may be late. "
+        "A prepaid term is followed by a tenth of it at most.",
     )
 
     smtp_url: post.SmtpUrl | None = Field(

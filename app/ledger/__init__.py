@@ -13,6 +13,7 @@ from app.ledger.timeline import FOREVER, arrival, lay_out, periods_from, plus, r
 from providers.events import AgreementState, PaymentState
 
 __all__ = ["FOREVER", "Coverage", "Entry", "Ruling", "Segment", "Standing", "coverage", "periods_from"]
+MOST_GRACE = 10  # a prepaid term is followed by at most a tenth of it
 COUNTED = frozenset({PaymentState.PAID, PaymentState.DISPUTED})  # a dispute suspends, it does not take time away
 
 
@@ -32,7 +33,9 @@ def coverage(
     counted = [entry for entry in entries if entry.id not in held and _counts(entry)]
     segments = lay_out([_replanned(entry, rulings) for entry in counted], [_regranted(one, rulings) for one in rulings])
     ends_at = segments[-1].ends_at if segments else None
-    grace_ends_at = _grace(segments, standing_of, grace, bought={entry.id for entry in counted})
+    grace_ends_at = _grace(
+        segments, standing_of, grace, terms={entry.id: timedelta(seconds=entry.seconds or 0) for entry in counted}
+    )
     paid_before = any(entry.id not in held for entry in entries)
     return Coverage(
         status=_status(segments, grace_ends_at, counted, standing_of, rulings, now=now, paid_before=paid_before),
@@ -93,10 +96,11 @@ def _ruled_plan(rulings: list[Ruling], *, since: datetime) -> str | None:
 
 
 def _grace(
-    segments: list[Segment], standing_of: dict[str, Standing], grace: timedelta, *, bought: set[str]
+    segments: list[Segment], standing_of: dict[str, Standing], grace: timedelta, *, terms: dict[str, timedelta]
 ) -> datetime | None:
     """Follows what was paid for at the end of coverage: a card period while its subscription means to go on, a prepaid term.
 
+    After a term no more than a tenth of it: three days for nothing after each single day would be bought again and again.
     None follows a gift, nor what never ends.
     """
     if not segments or segments[-1].ends_at == FOREVER:
@@ -106,7 +110,10 @@ def _grace(
     going_on = (
         standing and standing.cancels_at is None and standing.state in (AgreementState.ACTIVE, AgreementState.PAST_DUE)
     )
-    return plus(last.ends_at, grace) if going_on or last.period in bought else None
+    if going_on:
+        return plus(last.ends_at, grace)
+    term = terms.get(last.period)
+    return plus(last.ends_at, min(grace, term / MOST_GRACE)) if term else None
 
 
 def _status(

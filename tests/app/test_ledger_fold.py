@@ -200,6 +200,15 @@ def test_a_prepaid_term_works_on_in_its_grace_and_is_ended_then(now, status):
     assert (cover.status, cover.ends_at, cover.grace_ends_at) == (status, day(30), day(33))
 
 
+@pytest.mark.parametrize(("days", "grace"), [(1, 0.1), (7, 0.7), (365, 3)])
+def test_the_grace_of_a_prepaid_term_is_at_most_a_tenth_of_it(days, grace):
+    assert fold(term(days=days)).grace_ends_at == day(days + grace)
+
+
+def test_the_last_term_measures_the_grace_whatever_came_before_it():
+    assert fold(term(), term("p2", 29, days=1), now=30).grace_ends_at == day(31.1)
+
+
 def test_no_grace_follows_a_gift():
     assert fold(rulings=[Ruling("grant", day(0), plan="pro", seconds=30 * DAY)], now=30).status == "ended"
 

@@ -62,9 +62,12 @@ def _take_ticket(tollgate: Tollgate, checkout_id: str) -> tuple[str, str | None,
         return row.provider, row.reference, row.agreement, row.ticket
 
 
-def nudge(tollgate: Tollgate, order_id: str) -> None:
-    """The buyer is looking: ask about what may have changed unless somebody just did. Never raises provider errors."""
-    for checkout_id, rail in _stale(tollgate, order_id):
+def nudge(tollgate: Tollgate, order_id: str, *, holder: bool = True) -> None:
+    """Somebody is looking: ask about what may have changed unless somebody just did. Never raises provider errors.
+
+    `holder`: whoever looks has shown a key of it. For anybody else only what is not paid yet is asked about.
+    """
+    for checkout_id, rail in _stale(tollgate, order_id, holder=holder):
         try:
             tollgate.patience.run(rail, checkout, tollgate, checkout_id, seconds=NUDGE_SECONDS)
         except ImpatientError:
@@ -73,7 +76,7 @@ def nudge(tollgate: Tollgate, order_id: str) -> None:
             log.warning("could not ask about %s: %s", checkout_id, error)
 
 
-def _stale(tollgate: Tollgate, order_id: str) -> list[tuple[str, str]]:
+def _stale(tollgate: Tollgate, order_id: str, *, holder: bool) -> list[tuple[str, str]]:
     """Unpaid checkouts of the order, and subscriptions that pay for the same key: who comes back from the billing portal
     sees what changed there. Claimed, so that a page that loads itself again asks at most every few seconds.
     """
@@ -84,7 +87,7 @@ def _stale(tollgate: Tollgate, order_id: str) -> list[tuple[str, str]]:
     entitlement = select(Order.entitlement_id).where(Order.id == order_id).scalar_subquery()
     same_key = Checkout.order_id.in_(select(Order.id).where(Order.entitlement_id == entitlement))
     renewing = and_(same_key, Checkout.agreement_state.in_(GOING_ON), _before(now - SUBSCRIPTION_PAUSE))
-    stale = select(Checkout.id).where(Checkout.reference.is_not(None), or_(waiting, renewing))
+    stale = select(Checkout.id).where(Checkout.reference.is_not(None), or_(waiting, renewing) if holder else waiting)
     with tollgate.db.read() as session:
         if not session.scalars(stale).first():
             return []

@@ -72,8 +72,8 @@ def buy() -> BaseResponse | tuple[str, int]:
 
 @site.get("/orders/<id('ord'):order_id>")
 def show_order(order_id: str) -> Response:
-    """The order, for the browser that bought it. Anybody's visit makes us ask the provider: it may be the buyer coming back."""
-    sync.nudge(tollgate(), order_id)
+    """The order, for the browser that bought it. Anybody's visit makes us ask about an unpaid one: it may be the buyer coming back."""
+    sync.nudge(tollgate(), order_id, holder=order_cookie.find_own(order_id) is not None)
     own = order_cookie.find_own(order_id)
     if own is None:
         return make_response(render_template("order_elsewhere.html", order_id=order_id), 404)

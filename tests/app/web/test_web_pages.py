@@ -4,7 +4,9 @@ import re
 from html import unescape
 
 import pytest
+from sqlalchemy import update
 
+from app.models import Checkout
 from providers.base import Unavailable
 from providers.events import CheckoutState, Money, Oddity
 
@@ -218,6 +220,23 @@ def test_a_strangers_visit_looks_the_same_whether_the_order_exists(web, bought):
 def test_even_a_strangers_visit_makes_us_ask_the_provider(web, bought, btcpay):
     web.test_client().get(f"/orders/{bought[0]}")
     assert len(btcpay.asked) == 1
+
+
+@pytest.fixture
+def renewing(web_tollgate, bought, clock):
+    """The order, paid by something that renews itself, asked about a minute ago."""
+    with web_tollgate.db.write() as session:
+        session.execute(update(Checkout).values(state="paid", agreement="sub_1", agreement_state="active"))
+    clock.forward(minutes=1)
+    return bought[0]
+
+
+def test_only_the_holders_visit_makes_us_ask_about_a_subscription(web, client, renewing, btcpay):
+    before = len(btcpay.asked)
+    web.test_client().get(f"/orders/{renewing}")
+    after_a_stranger = len(btcpay.asked)
+    client.get(f"/orders/{renewing}")
+    assert (after_a_stranger, len(btcpay.asked)) == (before, before + 1)
 
 
 def test_the_key_of_another_order_does_not_open_this_one(client, bought, working_key):

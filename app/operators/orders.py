@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
 from app import attention, sync
@@ -13,6 +13,7 @@ from app.problems import ProviderFailed
 from app.tollgate import Tollgate
 from app.views import OrderView, Page
 from keystore.models import ApiKey
+from providers import REGISTRY
 from providers.base import ProviderError, is_refusal
 
 
@@ -84,8 +85,21 @@ def _matching(only: OrderFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _named_by_provider(reference: str) -> Select[str]:
-    """Orders with a session, an invoice, a subscription, a payment or a refund of that name."""
-    joined = select(Checkout.order_id).join(Payment, isouter=True).join(Refund, isouter=True)
-    names = (Checkout.reference, Checkout.agreement, Payment.reference, Refund.reference)
-    return joined.where(or_(*(name == reference for name in names)))
+def _named_by_provider(reference: str) -> CompoundSelect[str]:
+    """Orders with a session, an invoice, a subscription, a payment or a refund of that name.
+
+    One query for each, and all rails named: so they are looked up by index. An OR over the joined tables reads them whole.
+    """
+    opened = select(Checkout.order_id)
+    paid = opened.join(Payment)
+    return union(
+        *(
+            query.where(rail.in_(list(REGISTRY)), name == reference)
+            for query, rail, name in (
+                (opened, Checkout.provider, Checkout.reference),
+                (opened, Checkout.provider, Checkout.agreement),
+                (paid, Payment.provider, Payment.reference),
+                (paid.join(Refund), Refund.provider, Refund.reference),
+            )
+        )
+    )

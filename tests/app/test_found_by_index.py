@@ -58,6 +58,11 @@ def test_one_orders_file_reads_no_whole_table(tollgate, paid, explained):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_providers_name_reads_no_whole_table(tollgate, paid, explained):
+    assert explained(lambda: orders.list_page(tollgate, OrderFilter(reference="sub_1"))) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_lost_key_reads_no_whole_table(tollgate, paid, explained):
     fields = {name: getattr(tollgate.settings, name) for name in tollgate.settings.model_fields_set}
     fields |= {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "shop@example.com"}

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import attention
 from app.models import Checkout, Order
 from app.problems import NotRenewable
 from keystore.models import Entitlement
@@ -23,3 +24,12 @@ def find_agreements(session: Session, entitlement_id: str) -> list[str]:
     """Subscriptions that go on paying for it."""
     query = select(Checkout.agreement).join(Order).where(Order.entitlement_id == entitlement_id)
     return [name for name in session.scalars(query.where(Checkout.agreement_state.in_(GOING_ON))) if name]
+
+
+def resolve_too_many(session: Session, entitlement_id: str) -> None:
+    """One of those that went on ended, whoever ended it: the flags about the others are settled on every order of the key."""
+    ours = select(Checkout.agreement).join(Order).where(Order.entitlement_id == entitlement_id)
+    subscriptions = [name for name in session.scalars(ours) if name]
+    flagged = select(Order).where(Order.entitlement_id == entitlement_id, Order.attention.is_not(None))
+    for order in session.scalars(flagged):
+        attention.resolve_about(order, *subscriptions)

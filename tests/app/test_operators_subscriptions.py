@@ -1,10 +1,11 @@
 """Subscriptions that an operator ends: the card is not charged any more, whatever our books made of its money."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.checkout import NewOrder, open_order
 from app.models import AuditEntry, Checkout, Order
 from app.operators import orders, refunds, subscriptions
 from app.operators.refunds import RefundOrder
@@ -14,6 +15,7 @@ from providers.base import Refused, Unavailable
 from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState, Price
 from providers.stripe.subscriptions import agreement
 
+ENDED = Agreement("sub_1", AgreementState.CANCELED, datetime(2026, 11, 1, tzinfo=UTC))
 WHY = {"reason": "asked by mail", "actor": "admin:ada"}
 
 
@@ -117,6 +119,32 @@ def test_a_subscription_that_is_ended_is_no_reason_to_look_any_more(tollgate, su
         order.flags, order.attention = {"paid_twice:sub_1": {"detail": "two", "open": True}}, "paid_twice"
     subscriptions.cancel(tollgate, subscribed, **WHY)
     assert rows(Order)[0].attention is None
+
+
+@pytest.fixture
+def subscribed_twice(tollgate, subscribed, stripe, rows):
+    """Two orders of one key, each with a subscription that goes on; their ids."""
+    (first,) = stripe.answers
+    going_on = stripe.answers[first]
+    says(stripe, agreement=Agreement("sub_1", AgreementState.CANCELED))
+    orders.sync_now(tollgate, subscribed)
+    other = open_order(tollgate, NewOrder("pro", "stripe", renews=rows(Order)[0].entitlement_id)).order.id
+    second = next(name for name in stripe.answers if name != first)
+    agreement = Agreement("sub_2", AgreementState.ACTIVE)
+    stripe.answers[first] = going_on
+    stripe.answers[second] = stripe.said(stripe.opened[1], second, CheckoutState.PROCESSING, agreement=agreement)
+    stripe.on_cancel = lambda _: stripe.answers.update({first: replace(going_on, agreement=ENDED)})
+    [orders.sync_now(tollgate, order_id) for order_id in (other, subscribed, other)]
+    return subscribed, other
+
+
+def test_two_subscriptions_of_one_key_are_told_of(subscribed_twice, rows):
+    assert {row.id: row.attention for row in rows(Order)} == dict.fromkeys(subscribed_twice, "paid_twice")
+
+
+def test_once_one_of_two_has_ended_the_other_is_no_reason_to_look_either(tollgate, subscribed_twice, rows):
+    subscriptions.cancel(tollgate, subscribed_twice[0], **WHY)
+    assert {row.attention for row in rows(Order)} == {None}
 
 
 @pytest.mark.parametrize("provider", ["btcpay", "stripe"])

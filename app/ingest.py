@@ -1,6 +1,7 @@
 """Bytes -> receipt -> sync. Once the receipt is committed nothing is lost, so the sender gets its 2xx whatever comes after."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -57,9 +58,14 @@ def _keep(tollgate: Tollgate, provider: Provider, hint: Hint, note: Notification
         return "due"
 
 
-def process(tollgate: Tollgate, receipt_id: str) -> str:
-    """Bring one receipt's purchase up to date. Gives its state afterwards; provider trouble leaves it due."""
-    leased = receipts.lease(tollgate, receipt_id)
+def process(
+    tollgate: Tollgate, receipt_id: str, *, token: str | None = None, again: Callable[[], bool] = lambda: True
+) -> str:
+    """Bring one receipt's purchase up to date. Gives its state afterwards; provider trouble leaves it due.
+
+    `again`: whether to take it once more where it was released meanwhile.
+    """
+    leased = receipts.lease(tollgate, receipt_id, token=token)
     if leased is None:
         return _state(tollgate, receipt_id)
     try:
@@ -70,8 +76,8 @@ def process(tollgate: Tollgate, receipt_id: str) -> str:
     except Exception as error:
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
         raise
-    if receipts.was_released(tollgate, receipt_id):  # while we had it in hand: what we did could not be marked on it
-        return process(tollgate, receipt_id)
+    if again() and receipts.was_released(tollgate, receipt_id):  # in our hands: what we did could not be marked on it
+        return process(tollgate, receipt_id, token=token, again=again)
     return _state(tollgate, receipt_id)
 
 

@@ -11,21 +11,23 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from app.outbox import REST, Away
+from keystore.ids import new_id
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[str], object]
+Work = Callable[
+    [str, str], object
+]  # one id, and a token that fences off everybody else; what it gives says whether it went well
 
 
 @dataclass
 class Batch:
-    """What a lane has in hand: ids, the one it is at, and since when."""
+    """What a lane has in hand: ids, and the one it is at with the token of its lease."""
 
     ids: Sequence[str]
     work: Work
     give_back: Work
-    now_at: str | None = None
-    since: float = 0.0
+    now_at: tuple[str, str] | None = None
     thread: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -44,7 +46,7 @@ class Lanes:
         resting = [lane for lane, until in self._resting.copy().items() if until > self._clock()]
         return (*self._in_hand.copy(), *resting)
 
-    def begin(self, lane: str, ids: Sequence[str], work: Work, *, give_back: Work = lambda _: None) -> None:
+    def begin(self, lane: str, ids: Sequence[str], work: Work, *, give_back: Work = lambda *_: None) -> None:
         """Have these worked on in order. `give_back` is called for one that is still in hand when time is up."""
         batch = self._in_hand[lane] = Batch(ids, work, give_back)
         batch.thread = threading.Thread(target=self._run, args=(lane, batch), name=f"lane {lane}", daemon=True)
@@ -54,17 +56,16 @@ class Lanes:
             del self._in_hand[lane]
             raise
 
-    def close(self, *, seconds: float, lease_seconds: float) -> None:
+    def close(self, *, seconds: float) -> None:
         """Begin nothing more; finish what is in hand, at most so long; give back what is not finished by then."""
         self._closed.set()
         until = self._clock() + seconds
         for thread in [batch.thread for batch in self._in_hand.copy().values() if batch.thread]:
             thread.join(max(0.0, until - self._clock()))
         for lane, batch in self._in_hand.copy().items():
-            # a lease that may have run out may be somebody else's by now
-            if batch.now_at and self._clock() - batch.since < lease_seconds:
-                log.warning("%s: %s is not finished and given back", lane, batch.now_at)
-                _try(batch.give_back, batch.now_at)
+            if batch.now_at:
+                log.warning("%s: %s is not finished and given back", lane, batch.now_at[0])
+                _try(batch.give_back, *batch.now_at)
 
     def _run(self, lane: str, batch: Batch) -> None:
         """Work until the batch is done. Only a batch of which something succeeded is news: a failure waits for the next round."""
@@ -72,9 +73,9 @@ class Lanes:
         for one in batch.ids:
             if self._closed.is_set():
                 break
-            batch.now_at, batch.since = one, self._clock()
+            batch.now_at = one, new_id("lea")
             try:
-                succeeded = _try(batch.work, one) or succeeded
+                succeeded = _try(batch.work, *batch.now_at) or succeeded
             except Away:
                 # what is written meanwhile waits too; what waited already was put off for everybody
                 self._resting[lane] = self._clock() + REST.total_seconds()
@@ -85,13 +86,12 @@ class Lanes:
             self.news.set()
 
 
-def _try(work: Work, one: str) -> bool:
+def _try(work: Work, one: str, token: str) -> bool:
     """Whether it went well. Only that a host is away is told to the caller."""
     try:
-        work(one)
+        return bool(work(one, token))
     except Away:
         raise
     except Exception:
         log.exception("%s was not finished; it stays due", one)
         return False
-    return True

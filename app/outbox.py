@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,15 +74,12 @@ def add(
 
 
 def run_due(tollgate: Tollgate, carriers: Carriers, *, limit: int = 20) -> int:
-    """Send what is due, one after another; how many were tried."""
-    return sum(_tried(tollgate, carriers, parcel_id) for _, parcel_id in find_due(tollgate, limit=limit))
-
-
-def _tried(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
-    try:
-        return send(tollgate, carriers, parcel_id)
-    except Away:
-        return True
+    """Send what is due, one after another; how many there were."""
+    due = find_due(tollgate, limit=limit)
+    for _, parcel_id in due:
+        with suppress(Away):
+            send(tollgate, carriers, parcel_id)
+    return len(due)
 
 
 def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -121,17 +119,16 @@ def is_receiver(lane: str) -> bool:
     return lane.startswith(f"{WEBHOOK}:")
 
 
-def give_back(tollgate: Tollgate, parcel_id: str) -> None:
+def give_back(tollgate: Tollgate, parcel_id: str, token: str) -> None:
     """Somebody else may have it at once. Whoever still has it in hand can write down nothing any more."""
+    ours = (Parcel.id == parcel_id, Parcel.state == "due", Parcel.lease == token)
     with tollgate.db.write() as session:
-        session.execute(
-            update(Parcel).where(Parcel.id == parcel_id, Parcel.state == "due").values(lease=None, lease_until=None)
-        )
+        session.execute(update(Parcel).where(*ours).values(lease=None, lease_until=None))
 
 
-def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
-    """Lease one, hand it over, write down how it went. False when somebody else has it. Raises Away, after that."""
-    now, token = tollgate.clock(), new_id("lea")
+def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str, *, token: str | None = None) -> bool:
+    """Lease one, hand it over, write down how it went. True when it got there. Raises Away, after that."""
+    now, token = tollgate.clock(), token or new_id("lea")
     with tollgate.db.write() as session:
         parcel = session.scalar(
             update(Parcel)
@@ -142,11 +139,13 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
         )
     if parcel is None:
         return False
-    away: Away | None = None
+    away, others_at = None, None
     try:
         outcome = _hand_over(tollgate, carriers, parcel)
     except Away as error:
-        outcome, away = _when_back(parcel, error, now=tollgate.clock()), error
+        outcome, away, others_at = _when_back(parcel, error, now=tollgate.clock()), error, tollgate.clock() + REST
+    except NotNow as wait:
+        outcome, others_at = {"due_at": wait.due_at, "attempts": parcel.attempts - 1}, wait.due_at
     failpoints.reach("parcel_after_send")
     with tollgate.db.write() as session:
         session.execute(
@@ -154,11 +153,11 @@ def send(tollgate: Tollgate, carriers: Carriers, parcel_id: str) -> bool:
             .where(Parcel.id == parcel_id, Parcel.lease == token)
             .values(lease=None, lease_until=None, **outcome)
         )
-        if away:
-            _put_off(session, parcel, now=tollgate.clock())
+        if others_at:
+            _put_off(session, parcel, others_at, now=tollgate.clock())
     if away:
         raise away
-    return True
+    return outcome.get("state") == "sent"
 
 
 def _when_back(parcel: Parcel, error: Away, *, now: datetime) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def _when_back(parcel: Parcel, error: Away, *, now: datetime) -> dict[str, Any]:
     return {"due_at": now + REST * random.uniform(1, 1.2), "attempts": parcel.attempts - 1, "error": str(error)}
 
 
-def _put_off(session: Session, tried: Parcel, *, now: datetime) -> None:
+def _put_off(session: Session, tried: Parcel, until: datetime, *, now: datetime) -> None:
     """The others in its lane need not be tried, here or on another host: they are not late, and no attempt is counted."""
     waiting = (
         _in_lane(lane_of(tried.kind, tried.dedupe)),
@@ -178,21 +177,19 @@ def _put_off(session: Session, tried: Parcel, *, now: datetime) -> None:
         Parcel.lease.is_(None),
     )
     free = select(Parcel.id).where(*waiting).with_for_update(skip_locked=True)  # two hosts may do this at once
-    session.execute(update(Parcel).where(Parcel.id.in_(free)).values(due_at=now + REST))
+    session.execute(update(Parcel).where(Parcel.id.in_(free)).values(due_at=until))
 
 
 def _hand_over(tollgate: Tollgate, carriers: Carriers, parcel: Parcel) -> dict[str, Any]:
-    """The columns that say how it went. Raises Away."""
+    """The columns that say how it went. Raises Away, NotNow."""
     if parcel.kind not in carriers:
         return {"state": "parked", "error": "no carrier takes this kind"}
     try:
         carriers[parcel.kind](tollgate, parcel.payload)
-    except NotNow as wait:
-        return {"due_at": wait.due_at, "attempts": parcel.attempts - 1}
     except Undeliverable as error:
         log.error("parcel %s (%s) is parked: %s", parcel.id, parcel.kind, error)  # noqa: TRY400 (no stack trace needed)
         return {"state": "parked", "error": str(error)}
-    except Away:
+    except (Away, NotNow):
         raise
     except Later as error:
         return _again(parcel, error, error.pauses, now=tollgate.clock())

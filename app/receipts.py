@@ -76,10 +76,10 @@ def _redelivered(tollgate: Tollgate, provider: str, event_id: str) -> tuple[str,
         return known.id, before
 
 
-def lease(tollgate: Tollgate, receipt_id: str) -> Leased | None:
+def lease(tollgate: Tollgate, receipt_id: str, *, token: str | None = None) -> Leased | None:
     """Take it to work on; None when it is not due or somebody else has it."""
     now = tollgate.clock()
-    token = new_id("lea")
+    token = token or new_id("lea")
     with tollgate.db.write() as session:
         receipt = session.scalar(
             update(Receipt)
@@ -107,12 +107,11 @@ def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -
         return [(row.provider, row.id) for row in rows]
 
 
-def give_back(tollgate: Tollgate, receipt_id: str) -> None:
+def give_back(tollgate: Tollgate, receipt_id: str, token: str) -> None:
     """Somebody else may work on it at once. Whoever still has it in hand can write down nothing about it any more."""
+    ours = (Receipt.id == receipt_id, Receipt.state == "due", Receipt.lease == token)
     with tollgate.db.write() as session:
-        session.execute(
-            update(Receipt).where(Receipt.id == receipt_id, Receipt.state == "due").values(lease=None, lease_until=None)
-        )
+        session.execute(update(Receipt).where(*ours).values(lease=None, lease_until=None))
 
 
 def mark_applied(session: Session, leased: Leased, checkout_id: str, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from app import ingest, outbox, receipts
 from app.addresses import fold_addresses
 from app.carriers import CARRIERS
-from app.lanes import Lanes
+from app.lanes import Lanes, Work
 from app.outbox import Carriers
 from app.retention import forget
 from app.sweep import sweep
@@ -50,8 +50,7 @@ class Worker:
         self._stop.set()
         self._lanes.news.set()
         self._thread.join(seconds)
-        lease = min(receipts.LEASE, outbox.LEASE).total_seconds()
-        self._lanes.close(seconds=max(0.0, until - time.monotonic()), lease_seconds=lease)
+        self._lanes.close(seconds=max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:
         """Hand out until told to stop. Nothing that goes wrong in one round ends the worker."""
@@ -80,20 +79,20 @@ class Worker:
 
     def _on_time(self, name: str, every: float, work: Callable[[Tollgate], object]) -> None:
         if time.monotonic() >= self._next[name] and name not in self._lanes.busy():
-            self._next[name] = time.monotonic() + every
-            self._lanes.begin(name, [name], lambda _: work(self._tollgate))
+            self._lanes.begin(name, [name], lambda *_: work(self._tollgate))
+            self._next[name] = time.monotonic() + every  # not before: where no thread is to be had the next round tries
 
-    def _begin(
-        self, lane: str, ids: list[str], work: Callable[[str], object], give_back: Callable[[Tollgate, str], None]
-    ) -> None:
+    def _begin(self, lane: str, ids: list[str], work: Work, give_back: Callable[[Tollgate, str, str], None]) -> None:
         if not self._stop.is_set():
-            self._lanes.begin(lane, ids, work, give_back=lambda one: give_back(self._tollgate, one))
+            self._lanes.begin(lane, ids, work, give_back=lambda one, token: give_back(self._tollgate, one, token))
 
-    def _process(self, receipt_id: str) -> None:
-        ingest.process(self._tollgate, receipt_id)
+    def _process(self, receipt_id: str, token: str) -> bool:
+        """Whoever is about to end takes nothing a second time: it would be left with a lease that nobody gives back."""
+        state = ingest.process(self._tollgate, receipt_id, token=token, again=lambda: not self._stop.is_set())
+        return state != "due"
 
-    def _send(self, parcel_id: str) -> None:
-        outbox.send(self._tollgate, self._carriers, parcel_id)
+    def _send(self, parcel_id: str, token: str) -> bool:
+        return outbox.send(self._tollgate, self._carriers, parcel_id, token=token)
 
 
 def start_embedded(tollgate: Tollgate) -> Worker:

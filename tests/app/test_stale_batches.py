@@ -48,13 +48,14 @@ def test_a_postponed_receipt_that_is_delivered_again_is_tried_at_once(tollgate, 
 def test_a_parcel_that_failed_waits_whoever_had_found_it_before(tollgate, write, rows):
     write("trial:1")
     found = outbox.find_due(tollgate, limit=9)[0][1]
-    sent = [outbox.send(tollgate, carry(ValueError("450 later")), found) for _ in range(3)]
-    assert (sent, rows(Parcel)[0].attempts) == ([True, False, False], 1)
+    [outbox.send(tollgate, carry(ValueError("450 later")), found) for _ in range(3)]
+    assert rows(Parcel)[0].attempts == 1
 
 
-def test_of_all_that_waits_for_a_host_that_is_away_one_is_tried(tollgate, write):
+def test_of_all_that_waits_for_a_host_that_is_away_one_is_tried(tollgate, write, rows):
     [write(f"trial:{number}") for number in range(3)]
-    assert outbox.run_due(tollgate, carry(Away("nobody there"))) == 1
+    outbox.run_due(tollgate, carry(Away("nobody there")))
+    assert sorted(row.error or "" for row in rows(Parcel)) == ["", "", "nobody there"]
 
 
 def test_nobody_can_lease_what_is_not_due(tollgate, buy, btcpay, notify, rows, clock):

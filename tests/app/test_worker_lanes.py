@@ -15,7 +15,7 @@ from app.carriers import CARRIERS
 from app.lanes import Lanes
 from app.mail import letters
 from app.models import Customer, Parcel, Receipt
-from app.outbox import Away
+from app.outbox import Away, NotNow
 from app.outgoing import endpoints, history
 from app.worker import Worker
 from providers.base import Unavailable
@@ -170,6 +170,92 @@ def test_a_receipt_still_in_hand_at_the_end_is_given_back(tollgate, stripe, come
     assert (row.state, row.lease) == ("due", None)
 
 
+def test_a_receipt_given_back_is_not_taken_again_by_whoever_is_about_to_end(
+    tollgate, stripe, comes_due, rows, eventually
+):
+    asked, go_on = threading.Event(), threading.Event()
+    stripe.on_snapshot = lambda: (asked.set(), go_on.wait(10))
+    comes_due(stripe)
+    with working(tollgate):
+        asked.wait(10)
+    go_on.set()
+    assert eventually(lambda: not lanes_at_work())
+    assert [(row.state, row.attempts) for row in rows(Receipt)] == [("due", 1)]
+
+
+def test_a_receipt_that_somebody_else_has_is_not_given_back(tollgate, stripe, comes_due, rows):
+    comes_due(stripe)
+    theirs = receipts.lease(tollgate, rows(Receipt)[0].id)
+    receipts.give_back(tollgate, theirs.id, "lea_ours")
+    assert rows(Receipt)[0].lease == theirs.token
+
+
+def test_a_parcel_that_somebody_else_has_is_not_given_back(tollgate, rows):
+    with tollgate.db.write() as session:
+        outbox.add(session, "trial", "trial:1", {}, now=tollgate.clock())
+    parcel = rows(Parcel)[0].id
+    carried = []
+
+    def give_back(*_):
+        outbox.give_back(tollgate, parcel, "lea_ours")
+        carried.extend(rows(Parcel))
+
+    outbox.send(tollgate, {"trial": give_back}, parcel, token="lea_theirs")
+    assert carried[0].lease == "lea_theirs"
+
+
+def test_what_waits_for_a_receiver_that_rests_is_put_off_and_what_waits_for_others_is_not(tollgate, rows, clock):
+    with tollgate.db.write() as session:
+        names = ("whe_1:a", "whe_1:b", "whe_2:a")
+        [outbox.add(session, "webhook", f"webhook:{name}", {}, now=clock.now) for name in names]
+    later = clock.now + timedelta(minutes=5)
+
+    def rests(*_):
+        raise NotNow(later)
+
+    first = next(row.id for row in rows(Parcel) if row.dedupe == "webhook:whe_1:a")
+    outbox.send(tollgate, {"webhook": rests}, first)
+    assert {row.dedupe: (row.due_at, row.attempts) for row in rows(Parcel)} == {
+        "webhook:whe_1:a": (later, 0),
+        "webhook:whe_1:b": (later, 0),
+        "webhook:whe_2:a": (clock.now, 0),
+    }
+
+
+@pytest.mark.parametrize("went_well", [True, False])
+def test_only_a_batch_of_which_something_went_well_has_the_next_one_at_once(eventually, went_well):
+    lanes = Lanes()
+    lanes.begin("trial", ["par_1"], lambda *_: went_well)
+    assert eventually(lambda: not lanes_at_work())
+    assert lanes.news.is_set() is went_well
+
+
+@pytest.fixture
+def one_thread_short(monkeypatch):
+    """The first thread that should forget is not to be had."""
+    start, refused = threading.Thread.start, []
+
+    def start_unless_refused(thread):
+        if thread.name == "lane forget" and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_unless_refused)
+    return refused
+
+
+def test_what_no_thread_was_to_be_had_for_is_begun_by_the_next_round(
+    tollgate, stripe, comes_due, clock, rows, eventually, one_thread_short
+):
+    comes_due(stripe)
+    with tollgate.db.write() as session:
+        session.execute(update(Receipt).values(state="applied", due_at=clock.now - timedelta(days=91)))
+    with working(with_settings(tollgate, sweep_seconds=1)):
+        assert eventually(lambda: rows(Receipt) == [], seconds=10)
+    assert one_thread_short == ["lane forget"]
+
+
 def test_whoever_was_given_up_writes_nothing_down_any_more(tollgate, hung, rows, eventually):
     slow = mailing(tollgate, hung.port)
     write_letters(slow)
@@ -233,7 +319,7 @@ def test_a_lane_whose_host_is_away_rests_and_comes_back(clock, eventually):
     ticks = [0.0]
     lanes = Lanes(clock=lambda: ticks[0])
 
-    def nobody_there(_):
+    def nobody_there(*_):
         raise Away("nobody there")
 
     lanes.begin("mail", ["par_1", "par_2"], nobody_there)

@@ -71,6 +71,7 @@ def _messages(session: Session, before: datetime) -> int:
 
 def _deliveries(session: Session, before: datetime) -> int:
     known = Delivery.endpoint_id.in_(select(WebhookEndpoint.id))  # by the index of endpoint and time
-    ids = session.scalars(select(Delivery.id).where(known, Delivery.at < before).limit(BATCH)).all()
+    old = select(Delivery.id).where(known, Delivery.at < before)
+    ids = session.scalars(old.limit(BATCH).with_for_update(skip_locked=True)).all()
     session.execute(delete(Delivery).where(Delivery.id.in_(ids)))
     return len(ids)

@@ -52,7 +52,6 @@ def deliver(tollgate: Tollgate, payload: Mapping[str, Any]) -> None:
         milliseconds=int((monotonic() - started) * 1000),
     )
     with tollgate.db.write() as session:
-        session.add(attempt)
         _judge(session, tollgate, attempt, now=tollgate.clock())
     if error:
         raise Later(f"{endpoint.id}: {error}", PAUSES)
@@ -88,9 +87,12 @@ def _send(tollgate: Tollgate, url: str, body: bytes, headers: Mapping[str, str])
 
 
 def _judge(session: Session, tollgate: Tollgate, attempt: Delivery, *, now: datetime) -> None:
-    """What this attempt means for the endpoint."""
+    """Write it down, and what it means for the endpoint. One that was deleted meanwhile has no log that could be forgotten."""
     endpoint = session.get(WebhookEndpoint, attempt.endpoint_id, with_for_update=True)
-    if endpoint is None or endpoint.status != "enabled":
+    if endpoint is None:
+        return
+    session.add(attempt)
+    if endpoint.status != "enabled":
         return
     if attempt.error is None:
         endpoint.failing_since = endpoint.rests_until = None

@@ -94,6 +94,19 @@ def test_who_listens_to_everything_hears_the_whole_story(listening, paid, hook):
     assert told(hook) == ["entitlement.changed", "key.activated", "order.paid"]
 
 
+def test_a_message_under_way_to_an_endpoint_that_is_deleted_leaves_no_log(listening, tollgate, work, hook, rows):
+    endpoint, _ = listening()
+    history.test(tollgate, endpoint.id, actor="test")
+    hook.hold.clear()
+    sending = threading.Thread(target=work)
+    sending.start()
+    assert hook.reached.wait(10)
+    endpoints.delete(tollgate, endpoint.id, actor="test")
+    hook.hold.set()
+    sending.join()
+    assert rows(Delivery) == []
+
+
 def test_a_forged_body_does_not_verify(listening, paid, hook):
     _, secret = listening("order.paid")
     paid()

@@ -1,5 +1,6 @@
 """The command line: sentences and exit codes, never a traceback, never a secret."""
 
+import logging
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,16 @@ from keystore.secret import parse
 from migrations import runner
 
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def not_logging():
+    """As in a fresh process, whoever set up logging in this one before."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.WARNING)
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -202,9 +202,9 @@ def _record_refund(session: Session, provider: str, fact: RefundFact, *, now: da
 def _warn(session: Session, order: Order, checkout: Checkout) -> None:
     """Money that goes on coming where it buys nothing."""
     agreements = subscribing.find_agreements(session, order.entitlement_id)
-    if checkout.agreement is not None and len(agreements) <= 1:
+    if checkout.agreement is not None:
         subscribing.resolve_too_many(session, order.entitlement_id)
-    elif checkout.agreement in agreements:
+    if checkout.agreement in agreements and len(agreements) > 1:
         detail = f"{len(agreements)} subscriptions pay for the same key: cancel one of them at the provider"
         attention.raise_flag(order, "paid_twice", checkout.agreement, detail)
     if session.get_one(Entitlement, order.entitlement_id).status == "revoked":

@@ -1,6 +1,6 @@
 """What may be paid on an entitlement: not on a revoked one, and one subscription is enough. Under its lock."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app import attention
@@ -26,9 +26,17 @@ def find_agreements(session: Session, entitlement_id: str) -> list[str]:
     return [name for name in session.scalars(query.where(Checkout.agreement_state.in_(GOING_ON))) if name]
 
 
+def may_be_charged() -> ColumnElement[bool]:
+    """Whether a checkout's subscription goes on, or came to no end: Stripe's `unpaid` ones are worth nothing and may return."""
+    endless = and_(Checkout.agreement.is_not(None), Checkout.agreement_ends_at.is_(None))
+    return or_(Checkout.agreement_state.in_(GOING_ON), endless)
+
+
 def resolve_too_many(session: Session, entitlement_id: str) -> None:
-    """One of those that went on ended, whoever ended it: the flags about the others are settled on every order of the key."""
+    """Once at most one is left, whoever ended the others: what was flagged about them is settled on every order of the key."""
     ours = select(Checkout.agreement).join(Order).where(Order.entitlement_id == entitlement_id)
+    if len(session.scalars(ours.where(may_be_charged())).all()) > 1:
+        return
     subscriptions = [name for name in session.scalars(ours) if name]
     flagged = select(Order).where(Order.entitlement_id == entitlement_id, Order.attention.is_not(None))
     for order in session.scalars(flagged):

@@ -3,14 +3,14 @@
 import logging
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import attention, audit, books, sync
 from app.models import AuditEntry, Checkout, Order
 from app.operators.situations import NotPossible
 from app.problems import OrderNotFound, ProviderFailed
-from app.subscribing import GOING_ON
+from app.subscribing import may_be_charged
 from app.tollgate import Tollgate
 from providers.base import CancelsAgreement, Provider, ProviderError, is_refusal
 from providers.events import Agreement
@@ -50,13 +50,8 @@ def cancel(tollgate: Tollgate, order_id: str, *, reason: str | None, actor: str)
 
 
 def goes_on(tollgate: Tollgate, order_id: str) -> bool:
-    """Whether, as far as our books know, a subscription of the order may be charged again. One without an end may,
-    whatever it is worth: Stripe's `unpaid` ones are.
-    """
-    endless = and_(Checkout.agreement.is_not(None), Checkout.agreement_ends_at.is_(None))
-    going_on = select(Checkout.id).where(
-        Checkout.order_id == order_id, or_(Checkout.agreement_state.in_(GOING_ON), endless)
-    )
+    """Whether, as far as our books know, a subscription of the order may be charged again."""
+    going_on = select(Checkout.id).where(Checkout.order_id == order_id, may_be_charged())
     with tollgate.db.read() as session:
         return session.scalars(going_on).first() is not None
 

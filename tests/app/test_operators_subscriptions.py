@@ -130,9 +130,9 @@ def subscribed_twice(tollgate, subscribed, stripe, rows):
     orders.sync_now(tollgate, subscribed)
     other = open_order(tollgate, NewOrder("pro", "stripe", renews=rows(Order)[0].entitlement_id)).order.id
     second = next(name for name in stripe.answers if name != first)
-    agreement = Agreement("sub_2", AgreementState.ACTIVE)
+    sub_2 = Agreement("sub_2", AgreementState.ACTIVE)
     stripe.answers[first] = going_on
-    stripe.answers[second] = stripe.said(stripe.opened[1], second, CheckoutState.PROCESSING, agreement=agreement)
+    stripe.answers[second] = stripe.said(stripe.opened[1], second, CheckoutState.PROCESSING, agreement=sub_2)
     stripe.on_cancel = lambda _: stripe.answers.update({first: replace(going_on, agreement=ENDED)})
     [orders.sync_now(tollgate, order_id) for order_id in (other, subscribed, other)]
     return subscribed, other
@@ -145,6 +145,13 @@ def test_two_subscriptions_of_one_key_are_told_of(subscribed_twice, rows):
 def test_once_one_of_two_has_ended_the_other_is_no_reason_to_look_either(tollgate, subscribed_twice, rows):
     subscriptions.cancel(tollgate, subscribed_twice[0], **WHY)
     assert {row.attention for row in rows(Order)} == {None}
+
+
+def test_one_of_two_that_may_still_return_leaves_the_flags(tollgate, subscribed_twice, stripe, rows):
+    first = next(iter(stripe.answers))
+    stripe.answers[first] = replace(stripe.answers[first], agreement=agreement({"id": "sub_1", "status": "unpaid"}))
+    orders.sync_now(tollgate, subscribed_twice[0])
+    assert {row.attention for row in rows(Order)} == {"paid_twice"}
 
 
 @pytest.mark.parametrize("provider", ["btcpay", "stripe"])

@@ -57,7 +57,7 @@ def init_app(app: Flask) -> None:
         headers_enabled=False,  # it would send Retry-After with every 200
     )
     limiter.init_app(app)
-    _keep_to_blueprints(app)
+    keep_to_blueprints(app, limiter)
     app.extensions["throttle"] = limiter
     app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies)
     for endpoint, limit in LIMITS.items():
@@ -69,11 +69,16 @@ def init_app(app: Flask) -> None:
     limiter.shared_limit(ADMIN_FAILURES, scope="admin-failures", deduct_when=_is_refusal)(admin_access.api)
 
 
-def _keep_to_blueprints(app: Flask) -> None:
+def keep_to_blueprints(app: Flask, limiter: Limiter) -> None:
     """The limiter's hooks, which it put last on the app, belong where it has limits: they doubled the cost of a gated request."""
     places: tuple[Any, ...] = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
     for hooks in places:
         hook = hooks[None].pop()
+        if limiter not in (
+            getattr(hook, "__self__", None),
+            *getattr(hook, "args", ()),
+        ):  # a method, or a partial of one
+            raise RuntimeError(f"the last hook is not the limiter's but {hook}: this Flask-Limiter is not known")
         for name in LIMITED_BLUEPRINTS:
             hooks.setdefault(name, []).insert(0, hook)  # before anybody looks up a key
 

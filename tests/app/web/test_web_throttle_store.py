@@ -3,8 +3,11 @@
 from uuid import uuid4
 
 import pytest
+from flask import Flask
+from flask_limiter import Limiter
 
 from app import create_app
+from app.web import throttle
 from app.web.throttle_store import store_of
 
 
@@ -31,3 +34,11 @@ def test_tls_is_told_in_an_option():
     address, options = store_of("rediss+sentinel://a,b/main")
 
     assert (address, options["ssl"]) == ("redis+sentinel://a,b/main", True)
+
+
+def test_hooks_that_are_not_the_limiters_are_not_moved():
+    app, limiter = Flask("trial"), Limiter(throttle.caller, storage_uri="memory://")
+    limiter.init_app(app)
+    app.before_request(lambda: None)
+    with pytest.raises(RuntimeError):
+        throttle.keep_to_blueprints(app, limiter)

@@ -16,7 +16,7 @@ from providers.events import Notification
 
 log = logging.getLogger(__name__)
 
-MOST_CALLS = 20  # a sweep, whatever is open
+MOST_CALLS = 20  # to a rail in a sweep, whatever is open
 FEW_CALLS = 5  # of them for each queue where so many wait, however long the more urgent ones are
 YOUNG = timedelta(hours=1)
 MONITORED = timedelta(days=8)  # BTCPay watches for a day, delayed cards settle within a week
@@ -25,12 +25,22 @@ ABANDONED = timedelta(hours=24)  # a checkout that never reached its provider
 
 
 def sweep(tollgate: Tollgate) -> int:
-    """Bring up to `MOST_CALLS` checkouts up to date. Gives how many were asked about."""
-    now = tollgate.clock()
-    _give_up_unopened(tollgate, now)
+    """All of it, one rail after the other. Gives how many checkouts were asked about."""
+    tidy(tollgate)
+    return sum(sweep_rail(tollgate, rail) for rail in tollgate.providers)
+
+
+def tidy(tollgate: Tollgate) -> None:
+    """What needs no rail: attempts that came to nothing, and receipts whose checkout is known by now."""
+    _give_up_unopened(tollgate, tollgate.clock())
     receipts.release_matched(tollgate)
-    calls = sum(_fetch_missed(tollgate, provider, now) for provider in tollgate.providers.values())
-    due = _due(tollgate, now, most=MOST_CALLS - calls)
+
+
+def sweep_rail(tollgate: Tollgate, rail: str) -> int:
+    """Bring checkouts of one rail up to date, in `MOST_CALLS` calls at most. Gives how many were asked about."""
+    now = tollgate.clock()
+    calls = _fetch_missed(tollgate, tollgate.providers[rail], now)
+    due = _due(tollgate, rail, now, most=MOST_CALLS - calls)
     for checkout_id in due:
         try:
             sync.checkout(tollgate, checkout_id)
@@ -53,10 +63,10 @@ def _fetch_missed(tollgate: Tollgate, provider: Provider, now: datetime) -> int:
     return 1
 
 
-def _due(tollgate: Tollgate, now: datetime, *, most: int) -> list[str]:
+def _due(tollgate: Tollgate, rail: str, now: datetime, *, most: int) -> list[str]:
     """Whom to ask about: a few of each queue, then the rest of each, the most urgent queue first."""
     with tollgate.db.read() as session:
-        queues = [list(session.scalars(_asked_longest_ago(tollgate, queue, most))) for queue in _queues(tollgate, now)]
+        queues = [list(session.scalars(_asked_longest_ago(rail, queue, most))) for queue in _queues(tollgate, now)]
     few = [checkout_id for queue in queues for checkout_id in queue[:FEW_CALLS]]
     rest = [checkout_id for queue in queues for checkout_id in queue[FEW_CALLS:]]
     return [*few, *rest][:most]
@@ -86,12 +96,12 @@ def _queues(tollgate: Tollgate, now: datetime) -> list[ColumnElement[bool]]:
     ]
 
 
-def _asked_longest_ago(tollgate: Tollgate, queue: ColumnElement[bool], most: int) -> Select[str]:
+def _asked_longest_ago(rail: str, queue: ColumnElement[bool], most: int) -> Select[str]:
     return (
         select(Checkout.id)
         .join(Order, Order.id == Checkout.order_id)
         .join(Entitlement, Entitlement.id == Order.entitlement_id)
-        .where(queue, Checkout.reference.is_not(None), Checkout.provider.in_(list(tollgate.providers)))
+        .where(queue, Checkout.reference.is_not(None), Checkout.provider == rail)
         .order_by(func.coalesce(Checkout.asked_at, Checkout.created_at))
         .limit(most)
     )

@@ -7,7 +7,9 @@ thread only looks for what is due and hands it out to lanes: it never waits for 
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 from app import ingest, outbox, receipts
 from app.addresses import fold_addresses
@@ -15,7 +17,7 @@ from app.carriers import CARRIERS
 from app.lanes import Lanes, Work
 from app.outbox import Carriers
 from app.retention import forget
-from app.sweep import sweep
+from app.sweep import sweep_rail, tidy
 from app.tollgate import Tollgate
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         soon = time.monotonic() + min(FIRST_SECONDS, tollgate.settings.sweep_seconds)
-        self._next = dict.fromkeys(("sweep", "forget", "fold"), soon)
+        self._next: dict[str, float] = defaultdict(lambda: soon)
 
     def start(self) -> None:
         """Begin."""
@@ -63,7 +65,10 @@ class Worker:
             self._lanes.news.wait(PAUSE_SECONDS)
 
     def _hand_out(self) -> None:
-        self._on_time("sweep", self._tollgate.settings.sweep_seconds, sweep)
+        every = self._tollgate.settings.sweep_seconds
+        self._on_time("tidy", every, tidy)
+        for rail in self._tollgate.providers:
+            self._on_time(f"sweep of {rail}", every, partial(sweep_rail, rail=rail))
         self._on_time("forget", HOURLY_SECONDS, forget)
         self._on_time("fold", HOURLY_SECONDS, fold_addresses)
         busy = self._lanes.busy()

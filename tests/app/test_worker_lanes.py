@@ -14,7 +14,7 @@ from app import outbox, receipts
 from app.carriers import CARRIERS
 from app.lanes import Lanes
 from app.mail import letters
-from app.models import Customer, Parcel, Receipt
+from app.models import Customer, Order, Parcel, Receipt
 from app.outbox import Away, NotNow
 from app.outgoing import endpoints, history
 from app.worker import Worker
@@ -138,6 +138,20 @@ def test_a_rail_that_hangs_does_not_hold_up_the_other(tollgate, stripe, btcpay, 
         first = eventually(lambda: applied() == ["btcpay"], seconds=5)
         go_on.set()
         assert (first, eventually(lambda: len(applied()) == 2)) == (True, True)
+
+
+def test_a_rail_that_hangs_does_not_hold_up_the_sweep_of_the_other(
+    tollgate, stripe, btcpay, buy, clock, rows, eventually
+):
+    asked, go_on = threading.Event(), threading.Event()
+    stripe.on_snapshot = lambda: (asked.set(), go_on.wait(10))
+    [buy(rail) for rail in ("stripe", "btcpay")]
+    btcpay.pay(at=clock.now)
+    with working(with_settings(tollgate, sweep_seconds=1)):
+        assert asked.wait(10)
+        found = eventually(lambda: "paid" in [row.status for row in rows(Order)], seconds=5)
+        go_on.set()
+    assert found
 
 
 def test_a_receiver_that_hangs_does_not_hold_up_the_others(tollgate, eventually):

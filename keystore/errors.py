@@ -23,3 +23,7 @@ class BadLimits(KeystoreError):
 
 class CounterStoreDown(KeystoreError):
     """The counter store did not answer in time; the caller may fall back to its local share."""
+
+
+class LeftAlone(CounterStoreDown):
+    """The counter store did nothing: it was not asked, or cannot say right now. A block that was on its way is still whole."""

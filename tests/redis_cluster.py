@@ -52,13 +52,19 @@ class Cluster:
         ranges = self.ask(self.ports[0], "CLUSTER", "SLOTS")
         return next(node[1] for low, high, node in ranges if low <= slot <= high)
 
-    def move(self, key: str, *, half: bool = False) -> int:
-        """Bring its slot, with everything in it, to another node; `half`: everything but the end of it. The port of that node."""
+    def announce(self, key: str) -> int:
+        """Its slot is to go to another node; nothing goes there yet. The port of that node."""
         slot, source = key_slot(key.encode()), self.port_of(key)
         target = next(port for port in self.ports if port != source)
         names = {port: self.ask(port, "CLUSTER", "MYID") for port in (source, target)}
         self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
         self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        return target
+
+    def move(self, key: str, *, half: bool = False) -> int:
+        """Bring its slot, with everything in it, to another node; `half`: everything but the end of it. The port of that node."""
+        slot, source = key_slot(key.encode()), self.port_of(key)
+        target = self.announce(key)
         for held in self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
             self.ask(source, "MIGRATE", "127.0.0.1", target, held, 0, 5000)
         if not half:

@@ -52,5 +52,6 @@ def granian(settings: Settings) -> list[str]:
         *("--interface", "wsgi", "--http", "1", "--no-ws"),
         *(["--uds", settings.bind.removeprefix("unix:")] if unix else ["--host", host.strip("[]"), "--port", port]),
         *("--workers", str(settings.web_concurrency), "--blocking-threads", str(settings.threads)),
+        "--respawn-failed-workers",  # or one that dies takes all others with it
         *("--workers-kill-timeout", STOP_SECONDS, "--no-access-log", "--log-level", "error"),
     ]

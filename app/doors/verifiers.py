@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import refusals
-from app.decision import Toll
+from app.decision import MALFORMED, Toll
 from app.doors.answers import Answer, VerifyOut, answer_of
 from app.doors.middleware import CannotVerify
 from app.ending import at_end
@@ -16,6 +16,8 @@ from app.gate import Gate
 from app.tollgate import Tollgate
 from app.usage import Clerk
 from providers.http import make_session
+
+LONGEST_KEY = 512  # far more than any of ours: what is longer is not even asked about
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class HttpVerifier:
 
     def verify(self, key: str, toll: Toll) -> Answer:
         """See Verifier."""
+        if len(key) > LONGEST_KEY:
+            return answer_of(MALFORMED, base=None)
         try:
             response = self._session.post(self._url, json={"key": key, **asdict(toll)})
             if response.status_code == 422:

@@ -50,13 +50,13 @@ class FastDoors:
         method, door = self._doors.get(environ["PATH_INFO"], ("", None))
         if door is None:
             return self._flask(environ, start_response)
-        environ[COUNTED] = None  # the limits are part of these answers
         try:
             answer = door(environ) if environ["REQUEST_METHOD"] == method else None
         except Exception as error:  # noqa: BLE001 (Flask's to answer)
             return self._apologize(error, environ, start_response)
         if answer is None:
             return self._flask(environ, start_response)
+        environ[COUNTED] = None  # the limits are part of these answers
         status, content_type, body, headers = answer
         told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()]
         start_response(STATUS[status], told)

@@ -22,6 +22,7 @@ from keystore.plans import Count
 
 COUNTED = "tollgate.count"  # in the environ: what the gate counted, None where it refused before counting
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+LOWER_HEADER = HEADER.lower()  # a view may pass on somebody else's answer
 GIVEN_ID = "HTTP_X_REQUEST_ID"
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -52,6 +53,7 @@ class Shell:
             nonlocal seen
             seen = status
             headers = self._policies.add_to(headers, environ["PATH_INFO"])
+            headers = [header for header in headers if header[0].lower() != LOWER_HEADER]
             headers.append((HEADER, request_id))
             count: Count | None = environ.get(COUNTED)
             if count is not None:
@@ -68,9 +70,10 @@ class Shell:
 
 
 def _write_line(environ: WSGIEnvironment, status: str, started: float) -> None:
-    """Gated requests are the hot path and health checks are noise: their lines are for DEBUG only."""
+    """Gated requests are the hot path and health checks are noise: unless they fail, their lines are for DEBUG only."""
     path = environ["PATH_INFO"]
-    level = logging.DEBUG if COUNTED in environ or path in QUIET_PATHS else logging.INFO
+    quiet = (COUNTED in environ and status < "5") or path in QUIET_PATHS
+    level = logging.DEBUG if quiet else logging.INFO
     if log.isEnabledFor(level):
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         told = {"method": environ["REQUEST_METHOD"], "path": path, "status": int(status[:3]), "ms": milliseconds}

@@ -11,7 +11,6 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004
     MovedError,
     RedisClusterException,
-    RedisError,
     TimeoutError,  # noqa: A004
 )
 
@@ -116,7 +115,7 @@ class ClusterWire:
             else:
                 self._map.initialize(list(self._start), last_failed_node_name=failed)
             self._known.set()
-        except (RedisError, RedisClusterException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, the next failure tries again)
             log.warning("no node of the Redis Cluster tells where the slots are: %s", type(error).__name__)
         finally:
             self._learning.release()

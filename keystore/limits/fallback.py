@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TypeVar
 
-from keystore.errors import CounterStoreDown
+from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter
 from keystore.limits.memory import MemoryCounter
 from keystore.periods import Budget
@@ -18,10 +18,6 @@ EVERYTHING = ""
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-class LeftAlone(CounterStoreDown):
-    """The store was not even asked."""
 
 
 class FallbackCounter:
@@ -101,6 +97,8 @@ class FallbackCounter:
             self._pass_breaker(place)
         try:
             answer = question()
+        except LeftAlone:
+            raise
         except CounterStoreDown as down:
             self._open_until[place] = self._clock() + self._breaker_seconds
             log.warning("limits are counted without the counter store %s for a while: %s", place, down)

@@ -49,16 +49,16 @@ def link_to(url: str, *, timeout: float) -> Link:
     group = read_address(url)
     if group is None:
         return OneServer(Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options))
-    options |= group.login | ({"ssl": True} if group.tls else {})
+    options |= {"ssl": True} if group.tls else {}
     if group.kind == CLUSTER:
-        return ClusterWire(group.nodes, timeout=timeout, options=options)
+        return ClusterWire(group.nodes, timeout=timeout, options=options | group.login)
     return OneServer(_master(group, options))
 
 
 def _master(group: Group, options: dict[str, Any]) -> Redis:
-    """Each new connection asks the sentinels where the master is now."""
-    once = {"retry": Retry(NoBackoff(), 0)}
+    """Each new connection asks the sentinels where the master is now. The login is the master's: sentinels are asked without."""
+    options = {**options, "retry": Retry(NoBackoff(), 0)}
     watch: Any = sentinel.Sentinel  # only half typed
-    found = watch([*group.nodes], sentinel_kwargs=options | once, **options, **once)
+    found = watch([*group.nodes], sentinel_kwargs=options, **options, **group.login)
     master: Redis = found.master_for(group.service)
     return master

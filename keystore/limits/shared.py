@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, TryAgainError
 
-from keystore.errors import CounterStoreDown
+from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Held, allowances, check_cost, full, judged
 from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
@@ -85,6 +85,8 @@ class RedisCounter:
         except NoScriptError:
             with _translated():
                 return self._ask_redis("EVAL", script.text, len(keys), *keys, *arguments)
+        except TryAgainError as error:  # both keys of a quota's count, in a cluster's slot that is on its way
+            raise LeftAlone("the slot moves") from error
         except (RedisError, OSError) as error:
             raise CounterStoreDown(type(error).__name__) from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hiredis import pack_command
 from redis import ConnectionPool
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 IDLE_SECONDS = 1.0  # a connection used since is believed to be there: asking costs as much as a question
 
@@ -37,7 +37,7 @@ class Wire:
     def __init__(self, pool: ConnectionPool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._used = 0.0
-        self._make: Any = pool.make_connection  # redis-py's connections are only half typed
+        self._pool: Any = pool  # redis-py's connections are only half typed
         self._connection: Any = None
         self._lock = Lock()
         self._waiting: list[Question] = []
@@ -92,16 +92,22 @@ class Wire:
         connection, self._connection = self._connection, None
         now = self._clock()
         if connection is None or (now - self._used > IDLE_SECONDS and _is_gone(connection)):
-            connection = self._make()
+            # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
             connection.connect()  # not left to the first command: only so do sentinels get asked for the master
         self._used = now
         connection.send_packed_command([b"".join([question.packed for question in questions])], check_health=False)
+        demoted = False
         for question in questions:
             try:
                 question.answer = connection.read_response()
             except ResponseError as refusal:  # an answer, too, and to this question only
                 question.failure = refusal
-        self._connection = connection
+                demoted = demoted or isinstance(refusal, ReadOnlyError)
+        if demoted:  # it was the master once: the same address may lead to the next one
+            connection.disconnect()
+        else:
+            self._connection = connection
 
 
 def _is_gone(connection: Any) -> bool:

@@ -1,8 +1,11 @@
 """`tollgate serve` with either server: the same answers, the same worker inside, the same way to stop."""
 
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -94,3 +97,24 @@ def test_nothing_is_left_leased_and_the_usage_is_written_down(life):
 
     assert (leased, opening) == (0, 0)
     assert used > 0
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "granian"])
+def test_a_worker_that_dies_is_replaced(tmp_path, server):
+    database = f"sqlite:///{tmp_path / 'shop.db'}"
+    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=tmp_path, server=server, **SETTINGS) as gateway:
+        worker = workers_of(gateway)[-1]
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: worker not in workers_of(gateway) and is_served(gateway), seconds=30)
+
+        assert gateway.process.poll() is None
+
+
+def workers_of(gateway):
+    pid = gateway.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_served(gateway):
+    with suppress(requests.RequestException):
+        return requests.get(f"{gateway.shop.url}/readyz", timeout=5).status_code == 200

@@ -50,6 +50,21 @@ def test_a_slot_that_moves_takes_its_counts_along(cluster_counter, redis_cluster
     assert found == [498, 497, 496]
 
 
+def test_a_quota_whose_slot_is_on_its_way_degrades_nobody_else(cluster_counter, redis_cluster):
+    counter = FallbackCounter(cluster_counter, workers_total=4, place=cluster_counter.place)
+    counter.count("ent_1", RATES)
+    home = cluster_counter.place("ent_1")
+    neighbour = next(f"ent_{n}" for n in range(2, 200) if cluster_counter.place(f"ent_{n}") == home)
+    key = cluster_counter._key("ent_1")
+    source = redis_cluster.port_of(key)
+    redis_cluster.announce(key)
+    own = counter.count("ent_1", RATES, budget=BUDGET, block=Block(10, 10))
+    other = counter.count(neighbour, RATES)
+    redis_cluster.settle(key, source)
+
+    assert (own.degraded, own.quota.remaining, other.degraded) == (True, 299, False)
+
+
 def test_after_a_move_the_new_node_is_asked_at_once(cluster_counter, redis_cluster):
     cluster_counter.count("ent_1", RATES)
     target = redis_cluster.move(cluster_counter._key("ent_1"))

@@ -1,4 +1,4 @@
-"""A sentinel, and two servers of which it names one the master."""
+"""A sentinel without a password, and two servers with one, of which it names one the master."""
 
 import subprocess
 from contextlib import ExitStack, suppress
@@ -13,13 +13,16 @@ from keystore import CounterStoreDown, Rate, RedisCounter
 RATES = (Rate("minute", 9, 10_000_000),)
 
 
+PASSWORD = "hunter2hunter2"
+
+
 @pytest.fixture
 def watched(redis_software, tmp_path):
     """The ports of two servers and of their sentinel, which takes the first one for the master."""
     one, two, sentinel = free_ports(3)
-    watching = f"port {sentinel}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {one} 1\n"
+    watching = f"port {sentinel}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {one} 1\nsentinel auth-pass main {PASSWORD}\n"
     (tmp_path / "sentinel.conf").write_text(watching)
-    serving = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+    serving = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", PASSWORD)
     programs = [
         (str(tmp_path / "sentinel.conf"), "--sentinel"),
         *(("--port", str(port), *serving) for port in (one, two)),
@@ -30,12 +33,14 @@ def watched(redis_software, tmp_path):
             stack.callback(process.wait)
             stack.callback(process.kill)
         for port in (one, two, sentinel):
-            wait_until(lambda port=port: ask(port, "PING"))
-        yield SimpleNamespace(one=one, two=two, sentinel=sentinel, url=f"redis+sentinel://127.0.0.1:{sentinel}/main")
+            wait_until(lambda port=port: ask(port, "PING", password=None if port == sentinel else PASSWORD))
+        yield SimpleNamespace(
+            one=one, two=two, sentinel=sentinel, url=f"redis+sentinel://:{PASSWORD}@127.0.0.1:{sentinel}/main"
+        )
 
 
-def ask(port, *command):
-    with Redis(port=port, socket_timeout=5, decode_responses=True) as redis:
+def ask(port, *command, password=PASSWORD):
+    with Redis(port=port, password=password, socket_timeout=5, decode_responses=True) as redis:
         return redis.execute_command(*command)
 
 
@@ -49,8 +54,8 @@ def test_the_master_counts_and_so_does_the_next_one(watched):
     counter = RedisCounter(watched.url, timeout=5)
     counter.count("ent_1", RATES)
     counted = ask(watched.one, "DBSIZE"), ask(watched.two, "DBSIZE")
-    ask(watched.sentinel, "SENTINEL", "REMOVE", "main")
-    ask(watched.sentinel, "SENTINEL", "MONITOR", "main", "127.0.0.1", watched.two, 1)
+    ask(watched.sentinel, "SENTINEL", "REMOVE", "main", password=None)
+    ask(watched.sentinel, "SENTINEL", "MONITOR", "main", "127.0.0.1", watched.two, 1, password=None)
     ask(watched.one, "CLIENT", "KILL", "TYPE", "normal")
     wait_until(lambda: is_counted(counter))
 

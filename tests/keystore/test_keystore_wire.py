@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
 from keystore.limits.wire import IDLE_SECONDS, Wire
@@ -68,6 +68,20 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(client, wire):
     time.sleep(IDLE_SECONDS + 0.1)
 
     assert wire.ask("ECHO", 1) == b"1"
+
+
+def test_connections_may_be_made_anew_for_ever(client, wire):
+    answers = [(wire.close(), wire.ask("ECHO", n))[1] for n in range(110)]
+
+    assert answers[-1] == b"109"
+
+
+def test_a_server_that_became_a_replica_is_let_go(client, wire):
+    before = wire.ask("CLIENT", "ID")
+    with pytest.raises(ReadOnlyError):
+        wire.ask("EVAL", "return redis.error_reply('READONLY You cannot write against a read only replica.')", 0)
+
+    assert wire.ask("CLIENT", "ID") != before
 
 
 def test_who_waits_behind_a_store_that_hangs_waits_no_longer_than_the_first(silent):

@@ -58,3 +58,17 @@ def test_no_form_is_taken_without_its_token(client, web):
 
     assert len(paths) > 5
     assert set(answers.values()) == {400}, answers
+
+
+def test_a_request_id_is_told_once_whatever_a_view_passes_on(web, client):
+    web.get("/passed-on")(lambda: ("ok", {"x-request-id": "somebody-elses"}))
+    answer = client.get("/passed-on", headers={"X-Request-Id": "trace-1234"})
+
+    assert answer.headers.getlist("X-Request-Id") == ["trace-1234"]
+
+
+def test_a_service_token_that_is_wrong_leaves_a_line(client, lines):
+    lines()
+    client.post("/v1/keys/verify", json={"key": "k"}, headers={"Authorization": "Bearer no-token-of-ours"})
+
+    assert json.loads(lines())["status"] == 403

@@ -14,19 +14,24 @@ from keystore.limits import MemoryCounter
 from keystore.limits.memory import steady_time
 from keystore.plans import Count, Rate
 
-RATE = Rate("refused-keys", 60, 60)
+RATE = Rate("refused-keys", 600, 60)  # whole companies share an address
 MOST_REFUSED = 50_000  # refusals, so addresses at most, that are remembered; then counting begins anew
 REFUSED = (Outcome.INVALID_KEY, Outcome.REVOKED_KEY)  # not those that only need to be paid
-DETAIL = f"More than {RATE.limit} keys or tokens a minute from this address were refused. Those that work still pass."
+DETAIL = "Too many keys or tokens from this address were refused in this minute. Those that work still pass."
 
 
 class RefusedKeys:
     """One per app. Thread-safe. `trusted`: proxies whose X-Forwarded-For is believed."""
 
     def __init__(
-        self, trusted: Iterable[str], *, clock: Callable[[], float] = steady_time, most: int = MOST_REFUSED
+        self,
+        trusted: Iterable[str],
+        *,
+        rate: Rate = RATE,
+        clock: Callable[[], float] = steady_time,
+        most: int = MOST_REFUSED,
     ) -> None:
-        self._trusted = tuple(trusted)
+        self._trusted, self._rates = tuple(trusted), (rate,)
         self._clock, self._most = clock, most
         self._begin()
 
@@ -41,7 +46,7 @@ class RefusedKeys:
             self._begin()
         self._since += 1
         here = client_address(environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted)
-        count = self._counter.count(bucket(here), (RATE,))
+        count = self._counter.count(bucket(here), self._rates)
         return None if count.admitted else count
 
     def _begin(self) -> None:

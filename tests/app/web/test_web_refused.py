@@ -5,9 +5,10 @@ import os
 import pytest
 
 from app.decision import MALFORMED, Decision, Outcome
-from app.web.refused import RATE, RefusedKeys
-from keystore import generate
+from app.web.refused import RefusedKeys
+from keystore import Rate, generate
 
+RATE = Rate("refused-keys", 60, 60)
 SERVICE_TOKEN = "r2Qx8Tn4Yb6Hs1Mf3Pc5"
 
 
@@ -24,7 +25,7 @@ def minute():
 
 @pytest.fixture
 def web(web, minute):
-    web.extensions["refused_keys"] = RefusedKeys(["127.0.0.1"], clock=lambda: minute[0])
+    web.extensions["refused_keys"] = RefusedKeys(["127.0.0.1"], rate=RATE, clock=lambda: minute[0])
     return web
 
 

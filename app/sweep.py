@@ -16,8 +16,8 @@ from providers.events import Notification
 
 log = logging.getLogger(__name__)
 
-MOST_CALLS = 20  # to a rail in a sweep, whatever is open
-FEW_CALLS = 5  # of them for each queue where so many wait, however long the more urgent ones are
+MOST_CALLS = 20  # a sweep, whatever is open
+FEW_CALLS = 3  # of them for each queue where so many wait, however long the more urgent ones are
 YOUNG = timedelta(hours=1)
 MONITORED = timedelta(days=8)  # BTCPay watches for a day, delayed cards settle within a week
 REMEMBERED = timedelta(days=3)  # how far back undelivered notifications are looked for
@@ -37,16 +37,18 @@ def tidy(tollgate: Tollgate) -> None:
 
 
 def sweep_rail(tollgate: Tollgate, rail: str) -> int:
-    """Bring checkouts of one rail up to date, in `MOST_CALLS` calls at most. Gives how many were asked about."""
+    """Bring checkouts of one rail up to date, in its share of `MOST_CALLS`. Gives how many were asked about."""
     now = tollgate.clock()
-    calls = _fetch_missed(tollgate, tollgate.providers[rail], now)
-    due = _due(tollgate, rail, now, most=MOST_CALLS - calls)
-    for checkout_id in due:
+    due = {name: _due(tollgate, name, now) for name in tollgate.providers}
+    others = sum(len(found) for name, found in due.items() if name != rail)
+    share = max(MOST_CALLS // len(due), MOST_CALLS - others)  # what the others do not need
+    asked = due[rail][: share - _fetch_missed(tollgate, tollgate.providers[rail], now)]
+    for checkout_id in asked:
         try:
             sync.checkout(tollgate, checkout_id)
         except ProviderError as error:
             log.warning("sweep: %s: %s", checkout_id, error)
-    return len(due)
+    return len(asked)
 
 
 def _fetch_missed(tollgate: Tollgate, provider: Provider, now: datetime) -> int:
@@ -63,13 +65,13 @@ def _fetch_missed(tollgate: Tollgate, provider: Provider, now: datetime) -> int:
     return 1
 
 
-def _due(tollgate: Tollgate, rail: str, now: datetime, *, most: int) -> list[str]:
+def _due(tollgate: Tollgate, rail: str, now: datetime) -> list[str]:
     """Whom to ask about: a few of each queue, then the rest of each, the most urgent queue first."""
     with tollgate.db.read() as session:
-        queues = [list(session.scalars(_asked_longest_ago(rail, queue, most))) for queue in _queues(tollgate, now)]
+        queues = [list(session.scalars(_asked_longest_ago(rail, queue))) for queue in _queues(tollgate, now)]
     few = [checkout_id for queue in queues for checkout_id in queue[:FEW_CALLS]]
     rest = [checkout_id for queue in queues for checkout_id in queue[FEW_CALLS:]]
-    return [*few, *rest][:most]
+    return [*few, *rest][:MOST_CALLS]
 
 
 def _queues(tollgate: Tollgate, now: datetime) -> list[ColumnElement[bool]]:
@@ -96,14 +98,14 @@ def _queues(tollgate: Tollgate, now: datetime) -> list[ColumnElement[bool]]:
     ]
 
 
-def _asked_longest_ago(rail: str, queue: ColumnElement[bool], most: int) -> Select[str]:
+def _asked_longest_ago(rail: str, queue: ColumnElement[bool]) -> Select[str]:
     return (
         select(Checkout.id)
         .join(Order, Order.id == Checkout.order_id)
         .join(Entitlement, Entitlement.id == Order.entitlement_id)
         .where(queue, Checkout.reference.is_not(None), Checkout.provider == rail)
         .order_by(func.coalesce(Checkout.asked_at, Checkout.created_at))
-        .limit(most)
+        .limit(MOST_CALLS)
     )
 
 

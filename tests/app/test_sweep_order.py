@@ -70,3 +70,12 @@ def test_a_sweep_that_has_nothing_else_to_ask_asks_about_the_pressing_only(tollg
     before = len(btcpay.asked)
     sweep(tollgate)
     assert len(btcpay.asked) - before == MOST_CALLS
+
+
+def test_two_busy_rails_share_what_a_sweep_may_ask(tollgate, buy, btcpay, stripe, clock, crowd):
+    crowd()
+    [buy("stripe") for _ in range(MOST_CALLS)]
+    clock.forward(minutes=10)
+    before = len(btcpay.asked) + len(stripe.asked)
+    sweep(tollgate)
+    assert len(btcpay.asked) + len(stripe.asked) - before <= MOST_CALLS

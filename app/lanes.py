@@ -63,9 +63,10 @@ class Lanes:
         for thread in [batch.thread for batch in self._in_hand.copy().values() if batch.thread]:
             thread.join(max(0.0, until - self._clock()))
         for lane, batch in self._in_hand.copy().items():
-            if batch.now_at:
-                log.warning("%s: %s is not finished and given back", lane, batch.now_at[0])
-                _try(batch.give_back, *batch.now_at)
+            in_hand = batch.now_at  # read once: its thread may be done at this very moment
+            if in_hand:
+                log.warning("%s: %s is not finished and given back", lane, in_hand[0])
+                _try(batch.give_back, *in_hand)
 
     def _run(self, lane: str, batch: Batch) -> None:
         """Work until the batch is done. Only a batch of which something succeeded is news: a failure waits for the next round."""

@@ -129,13 +129,12 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
 
 
 def park(tollgate: Tollgate, leased: Leased) -> None:
-    """No checkout of ours matches. Unless one appeared meanwhile, which ends the lease: see `release`."""
+    """No checkout of ours matches. If one appeared meanwhile, it is due at once: `release` may come long after."""
+    ours = (Receipt.id == leased.id, Receipt.lease == leased.token)
+    free: dict[str, None] = {"lease": None, "lease_until": None}
     with tollgate.db.write() as session:
-        session.execute(
-            update(Receipt)
-            .where(Receipt.id == leased.id, Receipt.lease == leased.token, ~_matches())
-            .values(state="parked", lease=None, lease_until=None, error=UNMATCHED)
-        )
+        session.execute(update(Receipt).where(*ours, ~_matches()).values(state="parked", error=UNMATCHED, **free))
+        session.execute(update(Receipt).where(*ours).values(**free))
 
 
 def _matches() -> ColumnElement[bool]:

@@ -79,8 +79,9 @@ def test_a_parking_under_way_while_the_subscription_becomes_known_comes_to_nothi
 def test_what_names_a_subscription_that_is_known_is_never_parked(tollgate, told, states, rows, checkout_rows):
     receive(tollgate, "stripe", told.invoice)
     sync.checkout(tollgate, checkout_rows()[0].id)
-    receipts.park(tollgate, receipts.lease(tollgate, rows(Receipt)[0].id))
-    assert states() == {"evt_invoice": "due"}
+    receipt_id = rows(Receipt)[0].id
+    receipts.park(tollgate, receipts.lease(tollgate, receipt_id))
+    assert (states(), receipts.was_released(tollgate, receipt_id)) == ({"evt_invoice": "due"}, True)
 
 
 @pytest.fixture

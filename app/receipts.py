@@ -30,6 +30,7 @@ class Leased:
     hint: Hint
     token: str
     attempts: int
+    due_at: datetime
 
 
 def store(tollgate: Tollgate, provider: str, hint: Hint, note: Notification) -> tuple[str, str]:
@@ -90,7 +91,7 @@ def lease(tollgate: Tollgate, receipt_id: str, *, token: str | None = None) -> L
         )
         if receipt is None:
             return None
-        return Leased(receipt.id, receipt.provider, Hint(**receipt.hint), token, receipt.attempts)
+        return Leased(receipt.id, receipt.provider, Hint(**receipt.hint), token, receipt.attempts, receipt.due_at)
 
 
 def find_due(tollgate: Tollgate, *, limit: int, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -129,11 +130,15 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
 
 
 def park(tollgate: Tollgate, leased: Leased) -> None:
-    """No checkout of ours matches. If one appeared meanwhile, it is due at once: `release` may come long after."""
+    """No checkout of ours matches. If one appeared meanwhile, it is due at once: `release` may come long after.
+
+    Or came already, unseen by this statement: then it is due since another moment than when it was leased.
+    """
     ours = (Receipt.id == leased.id, Receipt.lease == leased.token)
+    still = (Receipt.due_at == leased.due_at, ~_matches())
     free: dict[str, None] = {"lease": None, "lease_until": None}
     with tollgate.db.write() as session:
-        session.execute(update(Receipt).where(*ours, ~_matches()).values(state="parked", error=UNMATCHED, **free))
+        session.execute(update(Receipt).where(*ours, *still).values(state="parked", error=UNMATCHED, **free))
         session.execute(update(Receipt).where(*ours).values(**free))
 
 
@@ -166,8 +171,9 @@ def _end_lease(tollgate: Tollgate, leased: Leased, **values: object) -> None:
 
 
 def was_released(tollgate: Tollgate, receipt_id: str) -> bool:
-    """Whether it is due again at once, in nobody's hands. A postponed one is due later."""
-    free = (Receipt.state == "due", Receipt.lease.is_(None), Receipt.due_at <= tollgate.clock())
+    """Whether it is due again at once, in nobody's hands. A postponed one is due later, by more than clocks differ."""
+    soon = tollgate.clock() + BACKOFF[0] / 2
+    free = (Receipt.state == "due", Receipt.lease.is_(None), Receipt.due_at <= soon)
     with tollgate.db.read() as session:
         return session.scalar(select(Receipt.id).where(Receipt.id == receipt_id, *free)) is not None
 
@@ -175,15 +181,15 @@ def was_released(tollgate: Tollgate, receipt_id: str) -> bool:
 def release(tollgate: Tollgate, provider: str, name: str) -> None:
     """A checkout's reference, or that of its agreement, was just committed: what came before it is due now.
 
-    A transaction of its own, after that commit: whoever parks a receipt either sees the name or is seen here. Taking
-    the lease away makes a parking that is under way at this moment miss its row.
+    A transaction of its own, after that commit: whoever parks a receipt either sees the name or is seen here. The new
+    moment makes a parking that is under way miss its row; whoever has one in hand that is not parked goes on.
     """
     about = (Receipt.reference == name) | (Receipt.agreement == name)
     with tollgate.db.write() as session:
         session.execute(
             update(Receipt)
             .where(Receipt.provider == provider, about, Receipt.state.in_(("parked", "due")))
-            .values(state="due", due_at=tollgate.clock(), lease=None, lease_until=None)
+            .values(state="due", due_at=tollgate.clock())
         )
 
 

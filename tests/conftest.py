@@ -4,6 +4,7 @@ SQLite always. PostgreSQL and Redis as TEST_DATABASE_URL and TEST_REDIS_URL name
 started here from an installed package. What cannot be had is skipped and named in the last lines; with CI set it fails.
 """
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -27,6 +28,12 @@ LOCAL_POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/test?connect_ti
 LOCAL_REDIS = "redis://127.0.0.1:6379/9"
 ABSENT = "not to be had: "
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+# Schemathesis' plugin imports these when the session ends. Compiled then, beside threads that still run, they made Python 3.11 say
+# "AST constructor recursion depth mismatch" now and then; compiled now, they are only read.
+for _name in ("allure", "html.writer", "junitxml"):
+    with suppress(ImportError):
+        importlib.import_module(f"schemathesis.reporting.{_name}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

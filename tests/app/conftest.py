@@ -147,6 +147,12 @@ def btcpay():
     return ScriptedRail("btcpay", account="Store1")
 
 
+def _clock_of_an_early_hour():
+    """A clock whose minute and hour have just begun, so that no window turns in the middle of a test."""
+    begun = time.monotonic()
+    return lambda: 1_800_000_001 + time.monotonic() - begun
+
+
 @pytest.fixture
 def tollgate(database_url, clock, stripe, btcpay):
     settings = Settings(_env_file=None, database_url=database_url, **SECRETS)
@@ -164,7 +170,7 @@ def tollgate(database_url, clock, stripe, btcpay):
         db=database,
         providers={"stripe": stripe, "btcpay": btcpay},
         peppers=settings.peppers,
-        counter=MemoryCounter(),
+        counter=MemoryCounter(_clock_of_an_early_hour()),
         prices=PriceBook(),
         clock=clock,
     )

@@ -1,7 +1,6 @@
 """Bytes -> receipt -> sync. Once the receipt is committed nothing is lost, so the sender gets its 2xx whatever comes after."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -58,43 +57,38 @@ def _keep(tollgate: Tollgate, provider: Provider, hint: Hint, note: Notification
         return "due"
 
 
-def process(
-    tollgate: Tollgate, receipt_id: str, *, token: str | None = None, again: Callable[[], bool] = lambda: True
-) -> str:
-    """Bring one receipt's purchase up to date. Gives its state afterwards; provider trouble leaves it due.
-
-    `again`: whether to take it once more where it was released meanwhile.
-    """
+def process(tollgate: Tollgate, receipt_id: str, *, token: str | None = None) -> str:
+    """Bring one receipt's purchase up to date. Gives its state afterwards; provider trouble leaves it due."""
     leased = receipts.lease(tollgate, receipt_id, token=token)
     if leased is None:
         return _state(tollgate, receipt_id)
     try:
-        _work(tollgate, leased)
+        done = _work(tollgate, leased)
     except ProviderError as error:
         log.warning("receipt %s of %s stays due: %s", leased.id, leased.provider, error)
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
+        return _state(tollgate, receipt_id)
     except Exception as error:
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
         raise
-    if again() and receipts.was_released(tollgate, receipt_id):  # in our hands: what we did could not be marked on it
-        return process(tollgate, receipt_id, token=token, again=again)
-    return _state(tollgate, receipt_id)
+    return _state(tollgate, receipt_id) if done else process(tollgate, receipt_id, token=token)
 
 
-def _work(tollgate: Tollgate, leased: Leased) -> None:
+def _work(tollgate: Tollgate, leased: Leased) -> bool:
+    """False when its checkout appeared just as it was to be parked."""
     provider = tollgate.providers.get(leased.provider)
     if provider is None:
         receipts.postpone(tollgate, leased, "this rail is not configured")
-        return
+        return True
     foreign = _foreign(provider, leased.hint)
     if foreign:
         receipts.ignore(tollgate, leased, foreign)
-        return
+        return True
     checkout_id = _locate(tollgate, provider, leased.hint)
     if checkout_id is None:
-        receipts.park(tollgate, leased)
-        return
+        return receipts.park(tollgate, leased)
     sync.checkout(tollgate, checkout_id, leased=leased)
+    return True
 
 
 def _foreign(provider: Provider, hint: Hint) -> str | None:

@@ -129,17 +129,19 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
     _end_lease(tollgate, leased, state="ignored", error=why)
 
 
-def park(tollgate: Tollgate, leased: Leased) -> None:
-    """No checkout of ours matches. If one appeared meanwhile, it is due at once: `release` may come long after.
+def park(tollgate: Tollgate, leased: Leased) -> bool:
+    """No checkout of ours matches. False when one appeared meanwhile: the lease is over, and somebody should look again.
 
-    Or came already, unseen by this statement: then it is due since another moment than when it was leased.
+    `release` may come long after; or came already, unseen by this statement: then it is due since another moment than
+    when it was leased.
     """
     ours = (Receipt.id == leased.id, Receipt.lease == leased.token)
     still = (Receipt.due_at == leased.due_at, ~_matches())
     free: dict[str, None] = {"lease": None, "lease_until": None}
     with tollgate.db.write() as session:
         session.execute(update(Receipt).where(*ours, *still).values(state="parked", error=UNMATCHED, **free))
-        session.execute(update(Receipt).where(*ours).values(**free))
+        missed = update(Receipt).where(*ours).values(**free).returning(Receipt.id)
+        return session.scalar(missed) is None
 
 
 def _matches() -> ColumnElement[bool]:
@@ -168,14 +170,6 @@ def _end_lease(tollgate: Tollgate, leased: Leased, **values: object) -> None:
             .where(Receipt.id == leased.id, Receipt.lease == leased.token)
             .values(lease=None, lease_until=None, **values)
         )
-
-
-def was_released(tollgate: Tollgate, receipt_id: str) -> bool:
-    """Whether it is due again at once, in nobody's hands. A postponed one is due later, by more than clocks differ."""
-    soon = tollgate.clock() + BACKOFF[0] / 2
-    free = (Receipt.state == "due", Receipt.lease.is_(None), Receipt.due_at <= soon)
-    with tollgate.db.read() as session:
-        return session.scalar(select(Receipt.id).where(Receipt.id == receipt_id, *free)) is not None
 
 
 def release(tollgate: Tollgate, provider: str, name: str) -> None:

@@ -92,9 +92,7 @@ class Worker:
             self._lanes.begin(lane, ids, work, give_back=lambda one, token: give_back(self._tollgate, one, token))
 
     def _process(self, receipt_id: str, token: str) -> bool:
-        """Whoever is about to end takes nothing a second time: it would be left with a lease that nobody gives back."""
-        state = ingest.process(self._tollgate, receipt_id, token=token, again=lambda: not self._stop.is_set())
-        return state != "due"
+        return ingest.process(self._tollgate, receipt_id, token=token) != "due"
 
     def _send(self, parcel_id: str, token: str) -> bool:
         return outbox.send(self._tollgate, self._carriers, parcel_id, token=token)

@@ -16,6 +16,7 @@ from app.web.answers import answer, problems
 from app.web.fields import Email, KeyId, Slug, Time
 from app.web.orders import CheckoutOut, OrderPath
 from app.web.parts import tollgate
+from app.web.renewals import PaymentOut
 
 STATUS = Literal["open", "processing", "paid", "expired", "canceled", "refunded"]
 
@@ -103,24 +104,6 @@ class OrderList(BaseModel):
     data: list[AdminOrderOut]
 
 
-class AdminPaymentOut(BaseModel):
-    """Money that came. `amount` and `refunded` in minor units."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    order: str
-    provider: str
-    state: str
-    plan: str
-    amount: int
-    refunded: int
-    currency: str
-    paid_at: Time
-    covers_from: Time | None
-    covers_to: Time | None
-
-
 class RefundOut(BaseModel):
     """Money that went back. `link`: where the payer claims it (bitcoin); send it to them.
 
@@ -164,7 +147,7 @@ class OrderFileOut(AdminOrderOut):
     checkouts: list[CheckoutOut]
     entitlement_now: EntitlementFileOut
     keys: list[KeyOut]
-    payments: list[AdminPaymentOut]
+    payments: list[PaymentOut]
     refunds: list[RefundOut]
     timeline: list[EventOut]
 
@@ -176,7 +159,7 @@ class OrderFileOut(AdminOrderOut):
             checkouts=[CheckoutOut.model_validate(item) for item in file.order.view.checkouts],
             entitlement_now=EntitlementFileOut.model_validate(file.entitlement),
             keys=[KeyOut.model_validate(item) for item in file.keys],
-            payments=[AdminPaymentOut.model_validate(item) for item in file.payments],
+            payments=[PaymentOut.model_validate(item) for item in file.payments],
             refunds=[RefundOut.of(item) for item in file.refunds],
             timeline=[EventOut.model_validate(item) for item in file.timeline],
         )

@@ -22,6 +22,8 @@ from keystore.models import Base as KeystoreBase
 from keystore.plans import Plan, Rate
 from providers.base import NotAuthentic, RefundMade
 from providers.events import (
+    Agreement,
+    AgreementState,
     CheckoutState,
     Hint,
     Money,
@@ -107,6 +109,16 @@ class ScriptedRail:
         reference = f"{self.name}-{request.checkout}-{request.attempt}"
         fact = PaymentFact(reference, state, request.money, at)
         self.answers[reference] = self.said(request, reference, checkout_state, payments=(fact,), **more)
+        return reference
+
+    def subscribe(self, *, at, days=30, price=None):
+        """The only checkout is paid as subscription sub_1, by invoice in_1."""
+        (reference,) = self.answers
+        period = (at, at + timedelta(days=days))
+        fact = PaymentFact("in_1", PaymentState.PAID, self.opened[0].money, at, *period, price)
+        agreement = Agreement("sub_1", AgreementState.ACTIVE)
+        more = {"payments": (fact,), "agreement": agreement}
+        self.answers[reference] = self.said(self.opened[0], reference, CheckoutState.PAID, **more)
         return reference
 
     def close(self, reference):

@@ -9,7 +9,7 @@ from app import sync
 from app.checkout import NewOrder, open_order
 from app.models import Checkout
 from providers.base import Unavailable
-from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState
+from providers.events import Agreement, AgreementState
 
 MONTH = timedelta(days=30)
 
@@ -18,15 +18,7 @@ MONTH = timedelta(days=30)
 def subscribed(tollgate, buy, stripe, clock):
     """A paid subscription that was asked about a minute ago; its order."""
     order = buy().order
-    fact = PaymentFact("in_1", PaymentState.PAID, Money(1200, "USD"), clock(), clock(), clock() + MONTH)
-    (reference,) = stripe.answers
-    stripe.answers[reference] = stripe.said(
-        stripe.opened[0],
-        reference,
-        CheckoutState.PAID,
-        payments=(fact,),
-        agreement=Agreement("sub_1", AgreementState.ACTIVE),
-    )
+    stripe.subscribe(at=clock())
     sync.nudge(tollgate, order.id)
     clock.forward(minutes=1)
     stripe.asked.clear()

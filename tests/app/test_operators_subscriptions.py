@@ -1,7 +1,7 @@
 """Subscriptions that an operator ends: the card is not charged any more, whatever our books made of its money."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +12,7 @@ from app.operators.refunds import RefundOrder
 from app.operators.situations import NotPossible, RefundInFlight
 from app.problems import InvalidInput, OrderNotFound, ProviderFailed
 from providers.base import Refused, Unavailable
-from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState, Price
+from providers.events import Agreement, AgreementState, CheckoutState, Money, Price
 from providers.stripe.subscriptions import agreement
 
 ENDED = Agreement("sub_1", AgreementState.CANCELED, datetime(2026, 11, 1, tzinfo=UTC))
@@ -24,17 +24,7 @@ def subscribed(tollgate, buy, stripe, clock):
     """An order whose subscription is paid for a month; its id."""
     stripe.price_answer = Price("price_pro", Money(1200, "USD"), active=True, interval="month")
     order_id = buy("stripe").order.id
-    fact = PaymentFact(
-        "in_1", PaymentState.PAID, Money(1200, "USD"), clock(), clock(), clock() + timedelta(days=30), "price_pro"
-    )
-    reference = next(iter(stripe.answers))
-    stripe.answers[reference] = stripe.said(
-        stripe.opened[0],
-        reference,
-        CheckoutState.PAID,
-        payments=(fact,),
-        agreement=Agreement("sub_1", AgreementState.ACTIVE),
-    )
+    stripe.subscribe(at=clock(), price="price_pro")
     stripe.on_cancel = lambda _: says(stripe, agreement=Agreement("sub_1", AgreementState.CANCELED, clock()))
     orders.sync_now(tollgate, order_id)
     return order_id

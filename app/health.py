@@ -1,7 +1,6 @@
 """How well this installation is: can it serve, and what is piling up."""
 
 import logging
-from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import func, select, text
@@ -10,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.models import Order, Parcel, Receipt
 from app.tollgate import Tollgate
 from keystore.errors import CounterStoreDown
-from migrations.runner import heads
+from migrations import NEWEST
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +27,22 @@ def readiness(tollgate: Tollgate) -> list[str]:
     return [*_database(tollgate), *_counter(tollgate)]
 
 
-def _database(tollgate: Tollgate) -> list[str]:
+def revision(tollgate: Tollgate) -> str | None:
+    """What the database was migrated to; None where it does not answer, or never was. Asked without Alembic, which is large."""
     try:
         with tollgate.db.engine.connect() as connection:
-            current = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     except SQLAlchemyError as error:
-        log.warning("not ready: %s", error)
+        log.warning("the database has no revision: %s", error)
+        return None
+    return current
+
+
+def _database(tollgate: Tollgate) -> list[str]:
+    current = revision(tollgate)
+    if current is None:
         return ["the database does not answer, or was never migrated: tollgate db upgrade"]
-    return [] if [current] == _shipped() else ["the database is not migrated to this version: tollgate db upgrade"]
+    return [] if current == NEWEST else ["the database is not migrated to this version: tollgate db upgrade"]
 
 
 def _counter(tollgate: Tollgate) -> list[str]:
@@ -44,12 +51,6 @@ def _counter(tollgate: Tollgate) -> list[str]:
     except CounterStoreDown:
         return ["the counter store does not answer"]
     return []
-
-
-@cache
-def _shipped() -> list[str]:
-    """The newest migrations do not change while a process runs."""
-    return heads()
 
 
 def backlog(tollgate: Tollgate) -> list[Sample]:

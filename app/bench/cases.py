@@ -1,5 +1,6 @@
 """What is measured: which program answers, on which server, standing on which stores."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 PLAN = "bench"  # + the number of its windows
@@ -45,16 +46,17 @@ class Case:
         return f"{who} · {self.program.server}" + (f" ×{self.program.workers}" if self.program.workers > 1 else "")
 
 
-SERVERS = ("gthread", "granian")
+SERVERS = {"gthread": 8, "granian": 4}  # and the threads of each: with more, granian's wait for one another
 OURS = ("gated", "verify", "authz")
 
 
-def of_ground(ground: Ground, *, servers: tuple[str, ...] = SERVERS) -> list[Case]:
+def of_ground(ground: Ground, *, servers: Iterable[str] = SERVERS) -> list[Case]:
     """Ours on every server, and the bare view that they are compared with."""
     cases = []
     for server in servers:
-        cases.append(Case("plain", Program("bare", server, ground)))
-        cases += [Case(what, Program("tollgate", server, ground)) for what in OURS]
+        bare = Program("bare", server, ground, threads=SERVERS[server])
+        cases.append(Case("plain", bare))
+        cases += [Case(what, replace(bare, contestant="tollgate")) for what in OURS]
     return cases
 
 

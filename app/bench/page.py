@@ -40,7 +40,7 @@ def _section(part: str, found: Facts, plotted: Path) -> str:
 def _gate(cases: Sequence[Facts]) -> str:
     headings = (
         *("", "windows", "CPU ÷ bare Flask", "requests per CPU-second", "requests/s", "p50 ms", "p99 ms"),
-        *("Redis commands", "Redis packets", "Redis' own CPU ÷ bare Flask", "SQL", "MiB beyond bare"),
+        *("Redis commands", "Redis' own CPU ÷ bare Flask", "SQL", "MiB beyond bare"),
     )
     tables = []
     for (database, counter, keys), group in groupby(
@@ -53,7 +53,7 @@ def _gate(cases: Sequence[Facts]) -> str:
                 shown(case["to_bare"], 2),
                 f"{1e6 / case['cpu_us']:,.0f}",
                 shown(case["rate"]),
-                *(shown(case[name], digits) for name, digits in (("p50", 1), ("p99", 1), ("redis", 2), ("trips", 2))),
+                *(shown(case[name], digits) for name, digits in (("p50", 1), ("p99", 1), ("redis", 2))),
                 shown(case["redis_to_bare"], 2) if counter == "redis" and case["what"] != "plain" else None,
                 shown(case["sql"], 2),
                 shown(case["beyond"]),

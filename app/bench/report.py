@@ -16,7 +16,7 @@ from app.cli.common import table
 
 HEADINGS = (
     *("case", "windows", "active", "÷ bare", "req/CPU-s", "req/s", "p50 ms", "p99 ms"),
-    *("Redis/req", "packets", "Redis µs", "SQL/req", "MiB", "+MiB", "cores", "failed"),
+    *("Redis/req", "Redis µs", "SQL/req", "MiB", "+MiB", "cores", "failed"),
 )
 Facts = dict[str, Any]
 
@@ -35,7 +35,7 @@ def _facts(result: Result, results: Sequence[Result]) -> Facts:
     memory = result.memory if result.case.active == most else None
     figures: Facts = {
         "to_bare": result.over(bare) if bare else None,
-        **{name: getattr(result, name) for name in ("cpu_us", "rate", "p50", "p99", "trips", "redis_us", "busy")},
+        **{name: getattr(result, name) for name in ("cpu_us", "rate", "p50", "p99", "redis_us", "busy")},
         "redis_to_bare": result.redis_us / bare.cpu_us if bare else None,
         "memory": memory,
         "beyond": memory - alike.memory if alike and memory else None,
@@ -70,7 +70,7 @@ def rows(cases: Iterable[Facts]) -> list[tuple[object, ...]]:
             *(shown(case[name], digits) for name, digits in (("p50", 1), ("p99", 1), ("redis", 2))),
             *(
                 shown(case[name], digits)
-                for name, digits in (("trips", 2), ("redis_us", 0), ("sql", 2), ("memory", 0), ("beyond", 0))
+                for name, digits in (("redis_us", 0), ("sql", 2), ("memory", 0), ("beyond", 0))
             ),
             shown(case["busy"], 2),
             case["failed"],

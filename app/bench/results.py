@@ -17,7 +17,6 @@ class Sample:
     p50: float
     p99: float
     failed: int
-    redis_trips: int = 0  # packets of commands that Redis read
     redis_cpu: float = 0.0  # seconds of Redis' own processor time
 
     @property
@@ -62,11 +61,6 @@ class Result:
     def p99(self) -> float:
         """Milliseconds."""
         return median(sample.p99 for sample in self.samples)
-
-    @property
-    def trips(self) -> float:
-        """Packets of commands that Redis read per request: below 1 where requests travel together."""
-        return sum(sample.redis_trips for sample in self.samples) / max(1, sum(s.requests for s in self.samples))
 
     @property
     def redis_us(self) -> float:

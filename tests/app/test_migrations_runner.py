@@ -49,10 +49,6 @@ def test_a_database_comes_back_after_a_downgrade(database_url):
     assert runner.differences(database_url) == []
 
 
-def test_there_is_one_newest_revision():
-    assert len(runner.heads()) == 1
-
-
 def test_an_untouched_database_has_no_revision_and_differs(database_url):
     assert runner.current(database_url) is None
     assert runner.differences(database_url) != []

@@ -1,5 +1,6 @@
 """gunicorn's settings, taken from Tollgate's own: `gunicorn --config gunicorn.conf.py wsgi:app`, or `tollgate serve`."""
 
+import gc
 from typing import Any
 
 from app import catalog_file, factory, worker  # noqa: F401 (all code, once, before forking: a process that dies is replaced in 0.3 s)
@@ -32,3 +33,5 @@ def on_starting(server: Any) -> None:
             f"{server.cfg.workers} workers would each count limits for themselves and admit {server.cfg.workers} times "
             "as much. Fix: set REDIS_URL, or use 1 worker (WEB_CONCURRENCY=1)."
         )
+    gc.collect()
+    gc.freeze()  # what was imported is left alone by every worker's collector: to look through it would be to copy it

@@ -7,10 +7,12 @@ hit has already been compared; only a digest of it is kept. While the database i
 
 import hashlib
 import os
+import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from keystore.packing import pack, unpack
 from keystore.plans import Count
 from keystore.verdict import KeyRecord
 
@@ -18,13 +20,14 @@ FRESH_ALONE = 1.0
 FRESH_CONFIRMED = 30.0
 LAST_RESORT = 60.0  # while the database is down
 MOST_KEYS = 100_000
+MOST_NEW_KEYS = 10_000
 TOUCH_SECONDS = 60.0
 
+_LOADED = struct.Struct("d")
 _SALT = os.urandom(16)  # digests mean nothing outside this process
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A record, and when it was loaded."""
 
     record: KeyRecord
@@ -36,23 +39,28 @@ class KeyCache:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._copies: dict[bytes, Copy] = {}  # by the digest of the key
+        self._copies: dict[bytes, bytes] = {}  # by the digest of the key: when it was loaded, and the packed record
         self._lock = threading.Lock()
 
     def find(self, text: str, *, within: float = FRESH_CONFIRMED) -> Copy | None:
         """A copy of the last seconds, to be used only if the count that follows does not find it stale."""
-        copy = self._copies.get(_digest(text))
-        return copy if copy and self._monotonic() - copy.loaded < within else None
+        stored = self._copies.get(_digest(text))
+        if stored is None:
+            return None
+        (loaded,) = _LOADED.unpack_from(stored)
+        return Copy(unpack(stored[_LOADED.size :]), loaded) if self._monotonic() - loaded < within else None
 
     def put(self, text: str, record: KeyRecord) -> None:
         """Remember it from now on. The oldest tenth makes room when there is none."""
         digest = _digest(text)
+        unseen = record._replace(mac=b"", reference="")  # a hit needs no second comparison, and no copy refuses anybody
+        stored = _LOADED.pack(self._monotonic()) + pack(unseen)
         with self._lock:
             if len(self._copies) >= MOST_KEYS:
                 for oldest in list(self._copies)[: MOST_KEYS // 10]:
                     del self._copies[oldest]
             self._copies.pop(digest, None)
-            self._copies[digest] = Copy(replace(record, mac=b""), self._monotonic())  # a hit needs no second comparison
+            self._copies[digest] = stored
 
     def forget(self, text: str) -> None:
         """Read it anew next time."""
@@ -74,7 +82,7 @@ def _digest(text: str) -> bytes:
 
 
 class Recently:
-    """Says once a minute for each id that it was seen: for `last_used_at`, which needs no more."""
+    """Says once a minute for each id that it was seen: for the first use of a key, until its record tells of it."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -85,7 +93,7 @@ class Recently:
         now = self._monotonic()
         if now - self._seen.get(name, -TOUCH_SECONDS) < TOUCH_SECONDS:
             return False
-        if len(self._seen) >= MOST_KEYS:
+        if len(self._seen) >= MOST_NEW_KEYS:
             self._seen.clear()
         self._seen[name] = now
         return True

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
@@ -23,13 +21,7 @@ _entitlement = Entitlement.__table__.c
 _RECORD = (
     *(_key.id, _key.mac, _key.pepper, _key.status, _key.expires_at, _key.scopes),
     *(_entitlement.id, _entitlement.owner, _entitlement.reference, _entitlement.plan, _entitlement.status),
-    *(
-        _entitlement.starts_at,
-        _entitlement.ends_at,
-        _entitlement.grace_ends_at,
-        _entitlement.limits,
-        _entitlement.version,
-    ),
+    *(_entitlement.ends_at, _entitlement.grace_ends_at, _entitlement.limits, _entitlement.version),
     _key.last_used_at.is_not(None),
     _entitlement.periods,
 )
@@ -114,16 +106,9 @@ def _narrow(query: _Query, only: KeyFilter) -> _Query:
 
 
 def _record(row: _Row) -> KeyRecord:
-    """Words that most keys have in common are kept once: a process may remember a hundred thousand records."""
-    key_id, mac, pepper, status, expires_at, scopes, *more, plan, ent_status = row[:11]
-    *rest, periods = row[11 : len(_RECORD)]
-    own = (key_id, mac, intern(pepper), intern(status), expires_at, _shared(tuple(scopes)))
-    return KeyRecord(*own, *[*more, intern(plan), intern(ent_status), *rest, from_json(periods)])
-
-
-@lru_cache(maxsize=1024)
-def _shared(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return scopes
+    *fields, periods = row[: len(_RECORD)]
+    record = KeyRecord._make([*fields, from_json(periods)])
+    return record._replace(scopes=tuple(record.scopes))
 
 
 def _info(row: _Row) -> KeyInfo:

@@ -1,9 +1,10 @@
 """What we think of a key: one pure decision over one flat record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,11 @@ class Period:
     ends_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
+class KeyRecord(NamedTuple):
     """A key and its entitlement as the gate needs them: one row, no ORM, safe to cache."""
 
     key_id: str
-    mac: bytes = field(repr=False)
+    mac: bytes
     pepper: str  # label
     key_status: str  # pending | active | revoked
     key_expires_at: datetime | None
@@ -30,13 +30,16 @@ class KeyRecord:
     reference: str
     plan: str
     ent_status: str  # pending | active | suspended | ended | revoked
-    starts_at: datetime | None
     ends_at: datetime | None
     grace_ends_at: datetime | None
     limits: Mapping[str, int] | None
     version: int
     used: bool = False  # whether it was ever noted that the key was used
     periods: tuple[Period, ...] = ()  # the current one, then those to come
+
+    def __repr__(self) -> str:
+        """Without the MAC."""
+        return f"KeyRecord({self.key_id}, {self.key_status}, {self.entitlement}, {self.plan}, {self.ent_status})"
 
 
 class Verdict(StrEnum):

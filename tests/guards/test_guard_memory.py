@@ -11,7 +11,9 @@ LOADED = "import sys; from app import create_app, worker, health; print(*sys.mod
 @pytest.fixture(scope="module")
 def loaded():
     """The modules of a process that serves."""
-    return set(subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout.split()
+    )
 
 
 @pytest.mark.parametrize("name", ["alembic", "mako", "aiosmtpd", "sandbox", "app.bench", "app.cli"])

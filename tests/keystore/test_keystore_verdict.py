@@ -1,6 +1,5 @@
 """One verdict for every state of a key."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +20,6 @@ WORKING = KeyRecord(
     reference="ord_1",
     plan="pro",
     ent_status="active",
-    starts_at=BEFORE,
     ends_at=LATER,
     grace_ends_at=None,
     limits=None,
@@ -59,7 +57,7 @@ PLAN = Plan("pro", "Pro", rates=(Rate("burst", 10, 1), Rate("minute", 600, 60)))
     ],
 )
 def test_each_state_has_one_verdict(state, verdict):
-    assert judge(replace(WORKING, **state), NOW) is verdict
+    assert judge(WORKING._replace(**state), NOW) is verdict
 
 
 def test_a_record_does_not_show_its_mac():

@@ -1,7 +1,6 @@
 """As many connections as threads ask at once: every thread gets its own answer, and nothing is sent twice."""
 
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 

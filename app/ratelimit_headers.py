@@ -15,8 +15,8 @@ def headers_of(count: Count) -> dict[str, str]:
         return {}
     tightest = min(limits, key=lambda item: (item.remaining, -item.reset))
     headers = {
-        "RateLimit-Policy": ", ".join(f"{_quoted(item.name)};q={item.limit};w={item.window}" for item in limits),
-        "RateLimit": ", ".join(f"{_quoted(item.name)};r={item.remaining};t={item.reset}" for item in limits),
+        "RateLimit-Policy": ", ".join([f"{_quoted(item.name)};q={item.limit};w={item.window}" for item in limits]),
+        "RateLimit": ", ".join([f"{_quoted(item.name)};r={item.remaining};t={item.reset}" for item in limits]),
         "X-RateLimit-Limit": str(tightest.limit),
         "X-RateLimit-Remaining": str(tightest.remaining),
         "X-RateLimit-Reset": str(tightest.reset),

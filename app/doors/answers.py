@@ -98,11 +98,11 @@ def problem_of(decision: Decision, *, base: str | None, request_id: str | None, 
 def identity_headers(answer: Answer) -> dict[str, str]:
     """Who is calling, for the API behind the gate. Words that a header cannot hold are %-encoded."""
     one_each = ("key_id", "entitlement", "owner", "plan")
-    return _said(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
+    return identity(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
 
 
 @lru_cache(maxsize=4096)
-def _said(
+def identity(
     key_id: str | None,
     entitlement: str | None,
     owner: str | None,
@@ -110,6 +110,7 @@ def _said(
     scopes: tuple[str, ...],
     features: tuple[str, ...],
 ) -> dict[str, str]:
+    """See identity_headers."""
     words = {
         "X-Tollgate-Key-Id": (key_id,),
         "X-Tollgate-Entitlement": (entitlement,),

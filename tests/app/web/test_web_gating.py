@@ -32,7 +32,21 @@ def client(web):
     def broken():
         raise RuntimeError("tg_live_secret")
 
+    @web.get("/kept")
+    @gate
+    def kept():
+        return "in", {"Cache-Control": "private, max-age=60"}
+
     return web.test_client()
+
+
+@pytest.mark.parametrize(("path", "caching"), [("/plain", ["no-store"]), ("/kept", ["private, max-age=60"])])
+def test_an_answer_from_behind_the_gate_is_not_stored_unless_its_owner_says_so(client, working_key, path, caching):
+    assert client.get(path, headers={"X-API-Key": working_key}).headers.getlist("Cache-Control") == caching
+
+
+def test_what_pages_of_ours_may_do_is_no_rule_for_answers_from_behind_the_gate(client, working_key):
+    assert "Content-Security-Policy" not in client.get("/plain", headers={"X-API-Key": working_key}).headers
 
 
 def test_a_bare_decorator_lets_a_paid_key_pass(client, working_key):

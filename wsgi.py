@@ -1,5 +1,7 @@
 """The WSGI application for gunicorn and other servers: `wsgi:app`."""
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app import create_app, health
 from app.catalog_file import CatalogError
 from app.config import SettingsError
@@ -11,16 +13,21 @@ try:
 except (SettingsError, CatalogError) as error:
     raise SystemExit(str(error)) from None
 
-if health.revision(app.extensions["tollgate"]) is None:
+tollgate = app.extensions["tollgate"]
+
+try:
+    health.revision(tollgate)
+except SQLAlchemyError:  # a first start, perhaps
     from migrations.runner import set_up_if_empty
 
-    set_up_if_empty(app.extensions["tollgate"].settings.database_url)
+    set_up_if_empty(tollgate.settings.database_url)
+tollgate.db.engine.dispose()  # a server that forks from here on must not share a connection
 
 clerk = Clerk(app.extensions["gate"].usage)
 clerk.start()
 at_end(clerk.stop)
 
-if app.extensions["tollgate"].settings.worker == "embedded":
+if tollgate.settings.worker == "embedded":
     from app.worker import start_embedded
 
-    at_end(start_embedded(app.extensions["tollgate"]).stop)
+    at_end(start_embedded(tollgate).stop)

@@ -71,6 +71,7 @@ def _sqlite(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "cache_size=-512",  # KiB for each connection, of which there are many: the system keeps the file in memory, too
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 

@@ -28,19 +28,17 @@ def readiness(tollgate: Tollgate) -> list[str]:
 
 
 def revision(tollgate: Tollgate) -> str | None:
-    """What the database was migrated to; None where it does not answer, or never was. Asked without Alembic, which is large."""
-    try:
-        with tollgate.db.engine.connect() as connection:
-            current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except SQLAlchemyError as error:
-        log.warning("the database has no revision: %s", error)
-        return None
+    """What the database was migrated to, without Alembic, which is large. Raises SQLAlchemyError where it never was."""
+    with tollgate.db.engine.connect() as connection:
+        current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return current
 
 
 def _database(tollgate: Tollgate) -> list[str]:
-    current = revision(tollgate)
-    if current is None:
+    try:
+        current = revision(tollgate)
+    except SQLAlchemyError as error:
+        log.warning("not ready: %s", error)
         return ["the database does not answer, or was never migrated: tollgate db upgrade"]
     return [] if current == NEWEST else ["the database is not migrated to this version: tollgate db upgrade"]
 

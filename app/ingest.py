@@ -63,32 +63,30 @@ def process(tollgate: Tollgate, receipt_id: str, *, token: str | None = None) ->
     if leased is None:
         return _state(tollgate, receipt_id)
     try:
-        done = _work(tollgate, leased)
+        _work(tollgate, leased)
     except ProviderError as error:
         log.warning("receipt %s of %s stays due: %s", leased.id, leased.provider, error)
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
-        return _state(tollgate, receipt_id)
     except Exception as error:
         receipts.postpone(tollgate, leased, f"{type(error).__name__}: {error}")
         raise
-    return _state(tollgate, receipt_id) if done else process(tollgate, receipt_id, token=token)
+    return _state(tollgate, receipt_id)
 
 
-def _work(tollgate: Tollgate, leased: Leased) -> bool:
-    """False when its checkout appeared just as it was to be parked."""
+def _work(tollgate: Tollgate, leased: Leased) -> None:
     provider = tollgate.providers.get(leased.provider)
     if provider is None:
         receipts.postpone(tollgate, leased, "this rail is not configured")
-        return True
+        return
     foreign = _foreign(provider, leased.hint)
     if foreign:
         receipts.ignore(tollgate, leased, foreign)
-        return True
+        return
     checkout_id = _locate(tollgate, provider, leased.hint)
     if checkout_id is None:
-        return receipts.park(tollgate, leased)
+        receipts.park(tollgate, leased)
+        return
     sync.checkout(tollgate, checkout_id, leased=leased)
-    return True
 
 
 def _foreign(provider: Provider, hint: Hint) -> str | None:

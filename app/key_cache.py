@@ -53,8 +53,7 @@ class KeyCache:
     def put(self, text: str, record: KeyRecord) -> None:
         """Remember it from now on. The oldest tenth makes room when there is none."""
         digest = _digest(text)
-        unseen = record._replace(mac=b"", reference="")  # a hit needs no second comparison, and no copy refuses anybody
-        stored = _LOADED.pack(self._monotonic()) + pack(unseen)
+        stored = _LOADED.pack(self._monotonic()) + pack(record._replace(mac=b""))  # a hit needs no second comparison
         with self._lock:
             if len(self._copies) >= MOST_KEYS:
                 for oldest in list(self._copies)[: MOST_KEYS // 10]:

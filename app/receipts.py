@@ -129,19 +129,17 @@ def ignore(tollgate: Tollgate, leased: Leased, why: str) -> None:
     _end_lease(tollgate, leased, state="ignored", error=why)
 
 
-def park(tollgate: Tollgate, leased: Leased) -> bool:
-    """No checkout of ours matches. False when one appeared meanwhile: the lease is over, and somebody should look again.
+def park(tollgate: Tollgate, leased: Leased) -> None:
+    """No checkout of ours matches. If one appeared meanwhile, it stays due at once: `release` may come long after.
 
-    `release` may come long after; or came already, unseen by this statement: then it is due since another moment than
-    when it was leased.
+    Or came already, unseen by this statement: then it is due since another moment than when it was leased.
     """
     ours = (Receipt.id == leased.id, Receipt.lease == leased.token)
     still = (Receipt.due_at == leased.due_at, ~_matches())
     free: dict[str, None] = {"lease": None, "lease_until": None}
     with tollgate.db.write() as session:
         session.execute(update(Receipt).where(*ours, *still).values(state="parked", error=UNMATCHED, **free))
-        missed = update(Receipt).where(*ours).values(**free).returning(Receipt.id)
-        return session.scalar(missed) is None
+        session.execute(update(Receipt).where(*ours).values(**free))
 
 
 def _matches() -> ColumnElement[bool]:

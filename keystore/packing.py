@@ -4,11 +4,12 @@ PURE. For this process only: what is packed never leaves it.
 """
 
 import marshal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keystore.verdict import KeyRecord, Period
 
+_EPOCH, _TICK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _TIMES = tuple(KeyRecord._fields.index(name) for name in ("key_expires_at", "ends_at", "grace_ends_at"))
 _PERIODS = KeyRecord._fields.index("periods")
 
@@ -28,14 +29,15 @@ def unpack(packed: bytes) -> KeyRecord:
     for place in _TIMES:
         if fields[place] is not None:
             fields[place] = _time(fields[place])
-    fields[_PERIODS] = tuple([Period(name, _time(start), end and _time(end)) for name, start, end in fields[_PERIODS]])
+    fields[_PERIODS] = tuple(
+        [Period(name, _time(start), None if end is None else _time(end)) for name, start, end in fields[_PERIODS]]
+    )
     return KeyRecord._make(fields)
 
 
-def _number(time: datetime | None) -> float | None:
-    """Seconds since 1970: exact to the microsecond until the year 2242."""
-    return None if time is None else time.timestamp()
+def _number(time: datetime | None) -> int | None:
+    return None if time is None else (time - _EPOCH) // _TICK
 
 
-def _time(number: float) -> datetime:
-    return datetime.fromtimestamp(number, UTC)
+def _time(number: int) -> datetime:
+    return _EPOCH + number * _TICK

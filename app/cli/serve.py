@@ -13,6 +13,7 @@ from migrations import runner
 
 ROOT = Path(__file__).parents[2]  # holds wsgi.py and gunicorn.conf.py, in a checkout and in a wheel
 APPLICATION = "wsgi:app"
+GRANIAN_THREADS = 4  # unless the operator says: with more they wait for one another (docs/decisions/0016)
 STOP_SECONDS = "30"  # for requests in hand, as gunicorn.conf.py gives them
 
 
@@ -47,11 +48,12 @@ def gunicorn() -> list[str]:
 def granian(settings: Settings) -> list[str]:
     """The same, in granian's words. Proxies need no word: the application itself reads X-Forwarded-For from TRUSTED_PROXIES."""
     host, _, port = f"0.0.0.0:{settings.port}".rpartition(":") if settings.port else settings.bind.rpartition(":")
+    threads = settings.threads if "threads" in settings.model_fields_set else GRANIAN_THREADS
     unix = settings.bind.startswith("unix:") and not settings.port
     return [
         *("--interface", "wsgi", "--http", "1", "--no-ws"),
         *(["--uds", settings.bind.removeprefix("unix:")] if unix else ["--host", host.strip("[]"), "--port", port]),
-        *("--workers", str(settings.web_concurrency), "--blocking-threads", str(settings.threads)),
+        *("--workers", str(settings.web_concurrency), "--blocking-threads", str(threads)),
         "--respawn-failed-workers",  # or one that dies takes all others with it
         *("--workers-kill-timeout", STOP_SECONDS, "--no-access-log", "--log-level", "error"),
     ]

@@ -155,7 +155,7 @@ class Settings(DatabaseSettings):
         examples=["8000"],
     )
     web_concurrency: int = Field(1, ge=1, le=256, description="Worker processes of this web server.")
-    threads: int = Field(8, ge=1, le=256, description="Threads in each worker process.")
+    threads: int = Field(8, ge=1, le=256, description="Threads in each worker process. Left out, 4 on granian.")
     gate_workers_total: int = Field(
         default_factory=lambda given: given.get("web_concurrency", 1),
         ge=1,

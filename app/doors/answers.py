@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 from app import refusals
 from app.decision import Decision, Outcome
 from app.ratelimit_headers import headers_of
-from keystore.plans import QUOTA, Allowance, Count
+from keystore.plans import QUOTA, Allowance, Count, Plan
+from keystore.verdict import KeyRecord
 
 CODES = {
     Outcome.ALLOWED: "VALID",
@@ -98,11 +99,16 @@ def problem_of(decision: Decision, *, base: str | None, request_id: str | None, 
 def identity_headers(answer: Answer) -> dict[str, str]:
     """Who is calling, for the API behind the gate. Words that a header cannot hold are %-encoded."""
     one_each = ("key_id", "entitlement", "owner", "plan")
-    return identity(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
+    return _said(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
+
+
+def identity_of(record: KeyRecord, plan: Plan) -> dict[str, str]:
+    """The same headers for a key that passed."""
+    return _said(record.key_id, record.entitlement, record.owner, record.plan, record.scopes, plan.features)
 
 
 @lru_cache(maxsize=4096)
-def identity(
+def _said(
     key_id: str | None,
     entitlement: str | None,
     owner: str | None,
@@ -110,7 +116,6 @@ def identity(
     scopes: tuple[str, ...],
     features: tuple[str, ...],
 ) -> dict[str, str]:
-    """See identity_headers."""
     words = {
         "X-Tollgate-Key-Id": (key_id,),
         "X-Tollgate-Entitlement": (entitlement,),

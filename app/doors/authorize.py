@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from app import refusals
 from app.decision import Decision, Headers, Outcome, Toll
-from app.doors.answers import identity, problem_of
+from app.doors.answers import identity_of, problem_of
 from app.doors.verify import Cost, Feature, Scopes
 from app.gate import Gate
 from app.ratelimit_headers import headers_of
@@ -83,8 +83,7 @@ def _judge(
     limits = headers_of(decision.count) if decision.count else {}
     record, plan = decision.record, decision.plan
     if decision.outcome is Outcome.ALLOWED and record and plan:
-        who = identity(record.key_id, record.entitlement, record.owner, record.plan, record.scopes, plan.features)
-        return Reply(200, limits | who)
+        return Reply(200, limits | identity_of(record, plan))
     problem = problem_of(decision, base=gate.public_url, request_id=request_id, instance=PATH)
     return Reply(problem["status"], limits | refusals.challenge(problem["code"], route.scope), problem)
 

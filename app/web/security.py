@@ -17,6 +17,7 @@ from secure import (
 )
 
 from app.config import Settings
+from app.logs import HEADER as REQUEST_ID
 
 STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 STRIPE_API = "https://api.stripe.com"
@@ -28,7 +29,7 @@ Headers = list[tuple[str, str]]
 
 
 class Policies:
-    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; JSON needs only a little."""
+    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; Data needs only a little."""
 
     def __init__(self, settings: Settings) -> None:
         page = _policy().style_src("'self'").img_src("'self'", "data:").form_action("'self'", *pay_hosts(settings))
@@ -47,22 +48,19 @@ class Policies:
             "/recover": recover,
             "/recover/ask": recover,
         }
-        self._api = [*api_headers().items()]
-        self._names = frozenset(name.lower() for name, _ in (*self._pages, NOT_STORED))
+        self._api = [*Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers.items()]
+        self._names = frozenset(name.lower() for name in (*dict(self._pages), NOT_STORED[0], REQUEST_ID))
 
     def add_to(self, headers: Headers, path: str) -> Headers:
-        """The answer's own headers and ours; on pages ours win."""
-        if path.startswith("/v1/"):
-            return [*headers, *self._api]
+        """The answer's own headers and ours, which win: a list that may be added to."""
         if path.startswith(FILES):
             return [*headers, *self._pages]
-        others = [header for header in headers if header[0].lower() not in self._names]
-        return [*others, *self._others.get(path, self._pages), NOT_STORED]
-
-
-def api_headers() -> dict[str, str]:
-    """For everything under /v1."""
-    return dict([*Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers.items(), NOT_STORED])
+        own = {name.lower(): value for name, value in headers}
+        data = path.startswith("/v1/") or "json" in own.get("content-type", "")
+        ours = self._api if data else self._others.get(path, self._pages)
+        if not self._names.isdisjoint(own):
+            headers = [header for header in headers if header[0].lower() not in self._names]
+        return [*headers, *ours, NOT_STORED]
 
 
 def pay_hosts(settings: Settings) -> list[str]:

@@ -17,13 +17,11 @@ from app import audit
 from app.logs import HEADER, choose_request_id
 from app.ratelimit_headers import headers_of
 from app.tollgate import Tollgate
-from app.web.security import NOT_STORED, Headers, Policies
+from app.web.security import Headers, Policies
 from keystore.plans import Count
 
 COUNTED = "tollgate.count"  # in the environ: what the gate counted, None where it refused before counting
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-CACHING = NOT_STORED[0].lower()
-LOWER_HEADER = HEADER.lower()  # a view may pass on somebody else's answer
 GIVEN_ID = "HTTP_X_REQUEST_ID"
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -53,10 +51,11 @@ class Shell:
         def start(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Callable[[bytes], object]:
             nonlocal seen
             seen = status
-            gated = COUNTED in environ
-            headers = _of_gated(headers, environ) if gated else self._policies.add_to(headers, environ["PATH_INFO"])
-            headers = [header for header in headers if header[0].lower() != LOWER_HEADER]
+            headers = self._policies.add_to(headers, environ["PATH_INFO"])
             headers.append((HEADER, request_id))
+            count: Count | None = environ.get(COUNTED)
+            if count is not None:
+                headers += headers_of(count).items()
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         audit.request_id.set(request_id)
@@ -66,14 +65,6 @@ class Shell:
         finally:
             audit.request_id.set(None)  # threads are reused: the next request must not inherit this one's id
         return body
-
-
-def _of_gated(headers: Headers, environ: WSGIEnvironment) -> Headers:
-    """What is behind the gate is its owner's: it gets its limits, and no cache may give it to somebody without a key."""
-    kept = any(name.lower() == CACHING for name, _ in headers)
-    headers = [*headers] if kept else [*headers, NOT_STORED]
-    count: Count | None = environ[COUNTED]
-    return headers if count is None else [*headers, *headers_of(count).items()]
 
 
 def _write_line(environ: WSGIEnvironment, status: str, started: float) -> None:

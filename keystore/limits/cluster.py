@@ -103,6 +103,12 @@ class ClusterWire:
             both.execute_command(*command)
             return both.execute()[1]
 
+    def _let_go(self) -> None:
+        """Close the wires to nodes that are no more: those that come back have other addresses."""
+        known = {node.name for node in self._map.get_nodes()}
+        for name in [name for name in self._wires.copy() if name not in known]:
+            self._wires.pop(name).close()
+
     def _learn(self, *, failed: str | None = None) -> None:
         """Begin to read the map anew, unless somebody does."""
         if self._learning.acquire(blocking=False):
@@ -115,6 +121,7 @@ class ClusterWire:
             else:
                 self._map.initialize(list(self._start), last_failed_node_name=failed)
             self._known.set()
+            self._let_go()
         except Exception as error:  # noqa: BLE001 (whatever it is, the next failure tries again)
             log.warning("no node of the Redis Cluster tells where the slots are: %s", type(error).__name__)
         finally:

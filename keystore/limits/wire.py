@@ -6,7 +6,6 @@ packet is woken twice, and that cost this process more than a packet for each: d
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from hiredis import pack_command
@@ -29,35 +28,39 @@ class Wire:
         packed = pack_command(command)  # type: ignore[arg-type]  # its stub allows one item
         now = self._clock()
         connection = self._take(now)
-        connection.send_packed_command([packed], check_health=False)
         try:
+            connection.send_packed_command([packed], check_health=False)
             answer = connection.read_response()
-        except ReadOnlyError:  # it was the master once: the same address may lead to the next one
-            connection.disconnect()
-            self.close()
-            raise
-        except ResponseError:  # an answer, too
-            self._idle.append((connection, now))
+        except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError):  # an answer, too
+                self._idle.append((connection, now))
+            else:  # the others lead to the same place: it hangs, is gone, or is the master no longer
+                connection.disconnect()
+                self.close()
             raise
         self._idle.append((connection, now))
         return answer
 
     def close(self) -> None:
         """Let go of every connection that nobody uses; the next question makes another."""
-        with suppress(IndexError):
-            while True:
-                self._idle.pop()[0].disconnect()
+        while (kept := self._pop()) is not None:
+            kept[0].disconnect()
 
     def _take(self, now: float) -> Any:
-        with suppress(IndexError):
-            while True:
-                connection, used = self._idle.pop()
-                if now - used < IDLE_SECONDS or not _is_gone(connection):
-                    return connection
+        while (kept := self._pop()) is not None:
+            connection, used = kept
+            if now - used < IDLE_SECONDS or not _is_gone(connection):
+                return connection
         # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
         connection = self._pool.connection_class(**self._pool.connection_kwargs)
         connection.connect()  # not left to the first command: only so do sentinels get asked for the master
         return connection
+
+    def _pop(self) -> tuple[Any, float] | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # between a look and a pop another thread may take the last one
+            return None
 
 
 def _is_gone(connection: Any) -> bool:

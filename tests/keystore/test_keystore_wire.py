@@ -1,6 +1,9 @@
 """As many connections as threads ask at once: every thread gets its own answer, and nothing is sent twice."""
 
+import itertools
 import socket
+import socketserver
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -101,6 +104,57 @@ def test_nobody_waits_for_a_store_that_hangs_longer_than_one_time_out(silent):
 
     assert all(isinstance(error, RedisError) for error in errors)
     assert time.monotonic() - started < 0.9
+
+
+class Fading(socketserver.ThreadingTCPServer):
+    """Numbers its connections and answers with their numbers, until those it has by then fall silent."""
+
+    allow_reuse_address = daemon_threads = True
+    silent_until, pause = 0, 0.05
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Fading.Answers)
+        self.numbers = itertools.count(1)
+
+    class Answers(socketserver.BaseRequestHandler):
+        def handle(self):
+            number = next(self.server.numbers)
+            while self.request.recv(1_000):
+                time.sleep(self.server.pause)
+                self.request.sendall(b":%d\r\n" % number * (number > self.server.silent_until))
+
+
+@pytest.fixture
+def fading():
+    """A store that can be made to hang, and a wire to it."""
+    with Fading() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        patience = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3, "retry": Retry(NoBackoff(), 0)}
+        with Redis(port=server.server_address[1], protocol=2, driver_info=None, **patience) as client:
+            yield server, Wire(client.connection_pool)
+        server.shutdown()
+
+
+def test_once_a_store_hangs_on_one_connection_no_other_is_tried(fading):
+    server, wire = fading
+    with ThreadPoolExecutor(4) as threads:
+        numbers = set(threads.map(lambda _: wire.ask("PING"), range(4)))
+    server.silent_until = 4
+    with pytest.raises(RedisError):
+        wire.ask("PING")
+
+    assert (numbers, wire.ask("PING")) == ({1, 2, 3, 4}, 5)
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(fading):
+    server, wire = fading
+    server.pause = 0.5
+    with pytest.raises(RedisError):
+        wire.ask("PING")
+    server.pause = 0
+    time.sleep(0.4)
+
+    assert wire.ask("PING") == 2
 
 
 def test_after_a_failure_it_asks_again(silent):

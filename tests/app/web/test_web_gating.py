@@ -35,18 +35,35 @@ def client(web):
     @web.get("/kept")
     @gate
     def kept():
-        return "in", {"Cache-Control": "private, max-age=60"}
+        return "in", {"Cache-Control": "max-age=60", "X-Request-Id": "somebody-elses"}
+
+    @web.get("/data")
+    @gate
+    def data():
+        return {"in": True}
 
     return web.test_client()
 
 
-@pytest.mark.parametrize(("path", "caching"), [("/plain", ["no-store"]), ("/kept", ["private, max-age=60"])])
-def test_an_answer_from_behind_the_gate_is_not_stored_unless_its_owner_says_so(client, working_key, path, caching):
-    assert client.get(path, headers={"X-API-Key": working_key}).headers.getlist("Cache-Control") == caching
+@pytest.mark.parametrize("path", ["/plain", "/kept", "/data"])
+def test_no_cache_may_give_an_answer_to_somebody_without_a_key(client, working_key, path):
+    assert client.get(path, headers={"X-API-Key": working_key}).headers.getlist("Cache-Control") == ["no-store"]
 
 
-def test_what_pages_of_ours_may_do_is_no_rule_for_answers_from_behind_the_gate(client, working_key):
-    assert "Content-Security-Policy" not in client.get("/plain", headers={"X-API-Key": working_key}).headers
+def test_an_answer_has_one_request_id_and_it_is_ours(client, working_key):
+    given = client.get("/kept", headers={"X-API-Key": working_key}).headers.getlist("X-Request-Id")
+    assert [name[:4] for name in given] == ["req_"]
+
+
+def test_data_needs_less_protection_than_a_page(client, working_key):
+    page, data = (client.get(path, headers={"X-API-Key": working_key}).headers for path in ("/plain", "/data"))
+    assert ("X-Frame-Options" in page, "X-Frame-Options" in data) == (True, False)
+    assert data["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_browser_that_is_refused_gets_a_page_with_a_pages_policies(client, html):
+    answer = client.get("/data", headers=html)
+    assert (answer.status_code, answer.mimetype, answer.headers["X-Frame-Options"]) == (401, "text/html", "DENY")
 
 
 def test_a_bare_decorator_lets_a_paid_key_pass(client, working_key):

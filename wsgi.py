@@ -16,8 +16,10 @@ except (SettingsError, CatalogError) as error:
 tollgate = app.extensions["tollgate"]
 
 try:
-    health.revision(tollgate)
-except SQLAlchemyError:  # a first start, perhaps
+    revision = health.revision(tollgate)
+except SQLAlchemyError:
+    revision = None
+if revision is None:  # a first start, perhaps
     from migrations.runner import set_up_if_empty
 
     set_up_if_empty(tollgate.settings.database_url)

@@ -28,7 +28,10 @@ def readiness(tollgate: Tollgate) -> list[str]:
 
 
 def revision(tollgate: Tollgate) -> str | None:
-    """What the database was migrated to, without Alembic, which is large. Raises SQLAlchemyError where it never was."""
+    """What the database was migrated to, without Alembic, which is large. None where all of that was taken back.
+
+    Raises SQLAlchemyError where it never was, or does not answer.
+    """
     with tollgate.db.engine.connect() as connection:
         current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return current

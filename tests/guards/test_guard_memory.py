@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from migrations.runner import upgrade
+from migrations import NEWEST
+from migrations.runner import current, downgrade, upgrade
 
 ENVIRON = {
     "PUBLIC_URL": "http://127.0.0.1:8000",
@@ -20,15 +21,19 @@ ENVIRON = {
 LOADED = "import sys, wsgi; print('loaded:', *sys.modules)"
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    """The modules of a process that serves from a database that is up to date."""
-    folder = tmp_path_factory.mktemp("serving")
-    url = f"sqlite:///{folder}/tollgate.db"
-    upgrade(url)
+def serve(url):
+    """The modules of a process that serves from that database."""
     environ = os.environ | ENVIRON | {"DATABASE_URL": url}
     ended = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True, env=environ)
     return set(ended.stdout.partition("loaded:")[2].split())
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """What is loaded where the database is up to date."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('serving')}/tollgate.db"
+    upgrade(url)
+    return serve(url)
 
 
 @pytest.mark.parametrize("name", ["alembic", "mako", "aiosmtpd", "sandbox", "app.bench", "app.cli"])
@@ -38,3 +43,11 @@ def test_a_web_process_does_without(loaded, name):
 
 def test_it_is_a_web_process(loaded):
     assert {"wsgi", "flask", "app.worker"} <= loaded
+
+
+def test_a_database_whose_tables_were_all_taken_back_gets_them_again(tmp_path):
+    url = f"sqlite:///{tmp_path}/tollgate.db"
+    upgrade(url)
+    downgrade(url, "base")
+    serve(url)
+    assert current(url) == NEWEST

@@ -29,7 +29,7 @@ Headers = list[tuple[str, str]]
 
 
 class Policies:
-    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; Data needs only a little."""
+    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; data needs only a little."""
 
     def __init__(self, settings: Settings) -> None:
         page = _policy().style_src("'self'").img_src("'self'", "data:").form_action("'self'", *pay_hosts(settings))

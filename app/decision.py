@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from keystore.periods import quota_of
 from keystore.plans import QUOTA, Count, Plan, rates_of
@@ -71,14 +71,13 @@ class Toll:
 PLAIN = Toll()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer to one request. `count` is there when limits were read, `order_url` when paying would help."""
 
     outcome: Outcome
     record: KeyRecord | None = None
     plan: Plan | None = None
-    count: Count | None = None
+    count: Count | None = None  # type: ignore[assignment]  # hides a method of tuples that nobody calls
     order_url: str | None = None
     detail: str = ""
 
@@ -128,7 +127,7 @@ class RequestHeaders:
 
 def missing(toll: Toll, record: KeyRecord, plan: Plan) -> str:
     """What this key lacks for such a request, in words; empty when nothing. No waiting or paying again would help."""
-    lacking = [scope for scope in (toll.scope or "").split() if scope not in record.scopes]
+    lacking = [scope for scope in toll.scope.split() if scope not in record.scopes] if toll.scope else ()
     if lacking:
         return f"This key lacks the scope {' '.join(lacking)}."
     if toll.feature and toll.feature not in plan.features:

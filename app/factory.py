@@ -39,8 +39,8 @@ def create_app(settings: Settings | None = None, *, tollgate: Tollgate | None = 
     logs.configure(tollgate.settings.log_level)
     errors.init_app(app)
     web.init_app(app)
-    fast.init_app(app)
     shell.init_app(app)
+    fast.init_app(app)
     return app
 
 

@@ -20,6 +20,7 @@ FRESH_ALONE = 1.0
 FRESH_CONFIRMED = 30.0
 LAST_RESORT = 60.0  # while the database is down
 MOST_KEYS = 100_000
+MOST_AT_HAND = 2_000  # keys in use right now, kept unpacked: few of a hundred thousand are
 MOST_NEW_KEYS = 10_000
 TOUCH_SECONDS = 60.0
 
@@ -37,34 +38,47 @@ class Copy(NamedTuple):
 class KeyCache:
     """Bounded; thread-safe."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+    def __init__(self, monotonic: Callable[[], float], *, most: int = MOST_KEYS, at_hand: int = MOST_AT_HAND) -> None:
+        self._monotonic, self._most, self._most_at_hand = monotonic, most, at_hand
         self._copies: dict[bytes, bytes] = {}  # by the digest of the key: when it was loaded, and the packed record
+        self._at_hand: dict[bytes, Copy] = {}
         self._lock = threading.Lock()
 
     def find(self, text: str, *, within: float = FRESH_CONFIRMED) -> Copy | None:
         """A copy of the last seconds, to be used only if the count that follows does not find it stale."""
-        stored = self._copies.get(_digest(text))
-        if stored is None:
-            return None
-        (loaded,) = _LOADED.unpack_from(stored)
-        return Copy(unpack(stored[_LOADED.size :]), loaded) if self._monotonic() - loaded < within else None
+        digest = _digest(text)
+        copy = self._at_hand.get(digest) or self._take_out(digest)
+        return copy if copy and self._monotonic() - copy.loaded < within else None
+
+    def _take_out(self, digest: bytes) -> Copy | None:
+        with self._lock:
+            stored = self._copies.get(digest)
+            if stored is None:
+                return None
+            if len(self._at_hand) >= self._most_at_hand:
+                self._at_hand.clear()
+            copy = self._at_hand[digest] = Copy(unpack(stored[_LOADED.size :]), *_LOADED.unpack_from(stored))
+            return copy
 
     def put(self, text: str, record: KeyRecord) -> None:
         """Remember it from now on. The oldest tenth makes room when there is none."""
         digest = _digest(text)
         stored = _LOADED.pack(self._monotonic()) + pack(record._replace(mac=b""))  # a hit needs no second comparison
         with self._lock:
-            if len(self._copies) >= MOST_KEYS:
-                for oldest in list(self._copies)[: MOST_KEYS // 10]:
+            if len(self._copies) >= self._most:
+                for oldest in list(self._copies)[: self._most // 10]:
                     del self._copies[oldest]
+                self._at_hand.clear()
+            self._at_hand.pop(digest, None)
             self._copies.pop(digest, None)
             self._copies[digest] = stored
 
     def forget(self, text: str) -> None:
         """Read it anew next time."""
+        digest = _digest(text)
         with self._lock:
-            self._copies.pop(_digest(text), None)
+            self._at_hand.pop(digest, None)
+            self._copies.pop(digest, None)
 
     def is_stale(self, copy: Copy, count: Count) -> bool:
         """True when a newer version was published, or nobody can tell and the copy is not of this second."""

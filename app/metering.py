@@ -4,8 +4,8 @@ The counter does both in one call. Only when its block of the quota is used up i
 of the quota.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from app.ratelimit_headers import limits_of
 from app.tollgate import Tollgate
@@ -16,8 +16,7 @@ from keystore.quota import read_reserved, reserve
 from keystore.verdict import KeyRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """The limits of an entitlement at one moment."""
 
     entitlement: str
@@ -49,7 +48,7 @@ def look(tollgate: Tollgate, terms: Terms, cost: int = 1) -> Count:
             known = read_reserved(session, terms.entitlement, budget)
         count = counter.peek(terms.entitlement, terms.rates, budget=budget, block=known)
     full = tuple(allowance.name for allowance in limits_of(count) if allowance.remaining < cost)
-    return replace(count, admitted=not full, refused=full, short=0)
+    return count._replace(admitted=not full, refused=full, short=0)
 
 
 def _reserve(tollgate: Tollgate, entitlement: str, budget: Budget, short: int) -> Block:

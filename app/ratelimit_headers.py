@@ -4,22 +4,27 @@ The draft has changed its syntax more than once; when it does again, only this f
 """
 
 from functools import lru_cache
+from itertools import chain
 
-from keystore.plans import Allowance, Count
+from keystore.plans import QUOTA, Allowance, Count, Rate
 
 
 def headers_of(count: Count) -> dict[str, str]:
     """The headers for one judged request; none for an unlimited plan. Times are seconds from now."""
-    limits = limits_of(count)
-    if not limits:
+    rates, remaining, resets = count.rates, count.remaining, count.resets
+    if quota := count.quota:
+        rates = (*rates, Rate(QUOTA, quota.limit, quota.window))
+        remaining, resets = (*remaining, quota.remaining), (*resets, quota.reset)
+    if not rates:
         return {}
-    tightest = min(limits, key=lambda item: (item.remaining, -item.reset))
+    policy, pattern, limits = _wording(rates)
+    least, sooner, limit = min(zip(remaining, [-reset for reset in resets], limits, strict=True))
     headers = {
-        "RateLimit-Policy": ", ".join([f"{_quoted(item.name)};q={item.limit};w={item.window}" for item in limits]),
-        "RateLimit": ", ".join([f"{_quoted(item.name)};r={item.remaining};t={item.reset}" for item in limits]),
-        "X-RateLimit-Limit": str(tightest.limit),
-        "X-RateLimit-Remaining": str(tightest.remaining),
-        "X-RateLimit-Reset": str(tightest.reset),
+        "RateLimit-Policy": policy,
+        "RateLimit": pattern % (*chain.from_iterable(zip(remaining, resets, strict=True)),),
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(least),
+        "X-RateLimit-Reset": str(-sooner),
     }
     return headers if count.admitted else {**headers, "Retry-After": str(_wait(count))}
 
@@ -34,7 +39,14 @@ def _wait(count: Count) -> int:
     return max((item.reset for item in limits_of(count) if item.name in count.refused), default=1) or 1
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
+def _wording(rates: tuple[Rate, ...]) -> tuple[str, str, tuple[int, ...]]:
+    """What stays the same from one request to the next: RateLimit-Policy, RateLimit with gaps for the numbers, the limits."""
+    policy = ", ".join(f"{_quoted(rate.name)};q={rate.limit};w={rate.window}" for rate in rates)
+    pattern = ", ".join(f"{_quoted(rate.name).replace('%', '%%')};r=%d;t=%d" for rate in rates)
+    return policy, pattern, tuple(rate.limit for rate in rates)
+
+
 def _quoted(name: str) -> str:
     """A structured-field string (RFC 9651)."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,7 +1,7 @@
 """What a key may do: Plan, Rate, Quota. Frozen values; the catalogue makes them, the gate reads them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from keystore.errors import BadLimits
@@ -10,8 +10,7 @@ HIGHEST_LIMIT = 1_000_000_000
 QUOTA = "quota"  # what the quota is called among refusals and overrides; no rate may have that name
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """A named, fixed and aligned window: at most `limit` requests in each `window` seconds."""
 
     name: str
@@ -42,7 +41,7 @@ def rates_of(plan: Plan, overrides: Mapping[str, int] | None) -> tuple[Rate, ...
     """The plan's rates with an entitlement's own amounts put in by name. Names the plan no longer has are ignored."""
     if not overrides:
         return plan.rates
-    return tuple(replace(rate, limit=overrides.get(rate.name, rate.limit)) for rate in plan.rates)
+    return tuple(rate._replace(limit=overrides.get(rate.name, rate.limit)) for rate in plan.rates)
 
 
 def check_overrides(limits: Mapping[str, int]) -> None:
@@ -52,7 +51,7 @@ def check_overrides(limits: Mapping[str, int]) -> None:
             raise BadLimits(name)
 
 
-class Allowance(NamedTuple):  # three of them are made for each request, which no frozen class does as cheaply
+class Allowance(NamedTuple):
     """One window after a request was judged. `reset`: seconds until one more request would pass (or the window turns)."""
 
     name: str
@@ -62,10 +61,10 @@ class Allowance(NamedTuple):  # three of them are made for each request, which n
     window: int
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):  # one is made for each request, which no frozen class does as cheaply
     """The answer of a counter for one request: admitted or not, every window, and the entitlement's published version.
 
+    `remaining` and `resets` belong to `rates`, one by one: requests, and seconds as in Allowance.
     `refused` names the windows that were full, and "quota" where that is used up. `version` is None where the counter store
     keeps none (in-memory). `quota` is None without one, or while the counter was not yet told how much of it is reserved;
     `heard` is the newest version that this very process has published, whatever others did since (in-memory only).
@@ -73,10 +72,18 @@ class Count:
     """
 
     admitted: bool
-    allowances: tuple[Allowance, ...]
+    rates: tuple[Rate, ...] = ()
+    remaining: Sequence[int] = ()
+    resets: Sequence[int] = ()
     refused: tuple[str, ...] = ()
     version: int | None = None
-    degraded: bool = field(default=False)
+    degraded: bool = False
     quota: Allowance | None = None
     short: int = 0
     heard: int = 0
+
+    @property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """The windows, for whoever looks at each of them: few requests need that."""
+        states = zip(self.rates, self.remaining, self.resets, strict=True)
+        return tuple(Allowance(rate.name, rate.limit, left, reset, rate.window) for rate, left, reset in states)

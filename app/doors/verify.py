@@ -1,19 +1,20 @@
 """`POST /v1/keys/verify` without its web framework: who may ask, what is asked, what is answered."""
 
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from app.decision import Toll, never_fits
-from app.doors.answers import Answer, answer_of
+from app.decision import PLAIN, Decision, Toll, never_fits
 from app.gate import Gate
 from app.problems import InvalidInput
 from keystore.plans import HIGHEST_LIMIT
 
 PATH = "/v1/keys/verify"
 SCOPES = r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"  # RFC 6750
+PLAINEST = re.compile(rb'\{"key": ?"(\w{1,200})"\}', re.ASCII)
 Cost = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT)]
 Scopes = Annotated[str, StringConstraints(max_length=400, pattern=SCOPES)]
 Feature = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -31,13 +32,26 @@ class Question(BaseModel):
     peek: bool = Field(default=False, description="Charge nothing; `valid` says whether the request would pass now.")
 
 
-def verify(gate: Gate, asked: Question, *, request_id: str) -> Answer:
+def read(body: bytes) -> tuple[str, Toll]:
+    """The key and the toll of a question. Raises ValidationError."""
+    if plainest := PLAINEST.fullmatch(body):  # what nearly everybody asks needs no machinery
+        return plainest[1].decode(), PLAIN
+    return parts_of(Question.model_validate_json(body))
+
+
+def parts_of(asked: Question) -> tuple[str, Toll]:
+    """The key and the toll."""
+    return asked.key.get_secret_value(), Toll(asked.cost, asked.scope, asked.feature, asked.peek)
+
+
+def decide(gate: Gate, key: str, toll: Toll) -> Decision:
     """Judge and count. Raises InvalidInput for a cost that this key's limits could never hold: waiting would not help."""
-    toll = Toll(asked.cost, asked.scope, asked.feature, asked.peek)
-    decision = gate.decide_key(asked.key.get_secret_value(), toll)
-    if decision.record and decision.plan and (why := never_fits(asked.cost, decision.record, decision.plan)):
-        raise InvalidInput("/cost", why)
-    return answer_of(decision, base=gate.public_url, request_id=request_id)
+    decision = gate.decide_key(key, toll)
+    if toll.cost > 1 and decision.record and decision.plan:
+        why = never_fits(toll.cost, decision.record, decision.plan)
+        if why:
+            raise InvalidInput("/cost", why)
+    return decision
 
 
 class Services:
@@ -45,9 +59,14 @@ class Services:
 
     def __init__(self, tokens: Iterable[SecretStr]) -> None:
         self._known = [token.get_secret_value().encode() for token in tokens]
+        self._usual = [f"Bearer {token.decode()}" for token in self._known]
 
     def refusal(self, authorization: str | None) -> str | None:
         """The code with which a caller without a service token is refused; None for one that has it. Constant time."""
+        if authorization and authorization.isascii():  # the usual spelling first
+            same = [hmac.compare_digest(authorization, usual) for usual in self._usual]
+            if any(same):
+                return None
         scheme, _, given = (authorization or "").partition(" ")
         if not self._known:
             return "forbidden"

@@ -1,9 +1,11 @@
-"""The two hot doors, `POST /v1/keys/verify` and `GET /v1/authz`, answered before Flask's routing: the same functions, the same answers.
+"""The two hot doors, `POST /v1/keys/verify` and `GET /v1/authz`, answered before Flask and its shell: the same functions, the same answers.
 
 Only what is plain is answered here. Whatever is odd (another method, no JSON, a wrong token) goes on to Flask with its body
 as it came, and what was raised on the way is given to Flask's error handlers, so that `app.errors` alone decides what errors look like.
 """
 
+import logging
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -14,18 +16,22 @@ from flask import Flask
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from app import audit
 from app.decision import RequestHeaders
 from app.doors import authorize, verify
+from app.doors.answers import written
 from app.gate import Gate
-from app.logs import request_id
+from app.logs import HEADER, choose_request_id
 from app.web.reading import API_BODY
-from app.web.shell import COUNTED
+from app.web.security import Policies
+from app.web.shell import COUNTED, GIVEN_ID, Shell, log, write_line
 
 JSON = ("application/json", "application/json; charset=utf-8")
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+RAISED = "tollgate.raised"  # in the environ: what Flask's error handlers are to answer
 
 Answer = tuple[int, str, bytes, dict[str, str]]  # status, content type, body, more headers
-Door = Callable[[WSGIEnvironment], Answer | None]
+Door = Callable[[WSGIEnvironment, str], Answer | None]
 
 
 def init_app(app: Flask) -> None:
@@ -37,9 +43,13 @@ class FastDoors:
     """A WSGI application in front of Flask's."""
 
     def __init__(self, app: Flask) -> None:
+        settings = app.extensions["tollgate"].settings
+        policies = Policies(settings)
         self._app = app
         self._flask = app.wsgi_app
-        self._services = verify.Services(app.extensions["tollgate"].settings.service_tokens)
+        self._apology = Shell(self._apologize, policies)
+        self._always = policies.of_data
+        self._services = verify.Services(settings.service_tokens)
         self._doors: dict[str, tuple[str, Door]] = {
             verify.PATH: ("POST", self._verify),
             authorize.PATH: ("GET", self._authorize),
@@ -48,31 +58,40 @@ class FastDoors:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         method, door = self._doors.get(environ["PATH_INFO"], ("", None))
-        if door is None:
+        if door is None or environ["REQUEST_METHOD"] != method:
             return self._flask(environ, start_response)
+        started = time.perf_counter()
+        request_id = environ[GIVEN_ID] = choose_request_id(environ.get(GIVEN_ID, ""))
+        audit.request_id.set(request_id)
         try:
-            answer = door(environ) if environ["REQUEST_METHOD"] == method else None
+            answer = door(environ, request_id)
         except Exception as error:  # noqa: BLE001 (Flask's to answer)
-            return self._apologize(error, environ, start_response)
+            environ[RAISED] = error
+            return self._apology(environ, start_response)
+        finally:
+            audit.request_id.set(None)
         if answer is None:
             return self._flask(environ, start_response)
-        environ[COUNTED] = None  # the limits are part of these answers
         status, content_type, body, headers = answer
-        told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()]
+        told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items(), *self._always]
+        told.append((HEADER, request_id))
         start_response(STATUS[status], told)
+        if log.isEnabledFor(logging.DEBUG):
+            environ[COUNTED] = None  # the limits are part of these answers
+            write_line(environ, STATUS[status], started)
         return [body]
 
-    def _apologize(self, error: Exception, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _apologize(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._app.request_context(environ):
-            response = self._app.finalize_request(self._app.handle_user_exception(error), from_error_handler=True)
-            return response(environ, start_response)
+            answer = self._app.handle_user_exception(environ[RAISED])
+            return self._app.finalize_request(answer, from_error_handler=True)(environ, start_response)
 
     @property
     def _gate(self) -> Gate:
         gate: Gate = self._app.extensions["gate"]
         return gate
 
-    def _verify(self, environ: WSGIEnvironment) -> Answer | None:
+    def _verify(self, environ: WSGIEnvironment, request_id: str) -> Answer | None:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") not in JSON or not length.isdecimal() or int(length) > API_BODY:
             return None
@@ -80,18 +99,19 @@ class FastDoors:
             return None
         body = environ["wsgi.input"].read(int(length))
         try:
-            question = verify.Question.model_validate_json(body)
+            key, toll = verify.read(body)
         except ValidationError:
             environ["wsgi.input"] = BytesIO(body)
             return None
-        said = verify.verify(self._gate, question, request_id=request_id())
-        return 200, "application/json", to_json(said), {}
+        gate = self._gate
+        decision = verify.decide(gate, key, toll)
+        return 200, "application/json", written(decision, base=gate.public_url, request_id=request_id), {}
 
-    def _authorize(self, environ: WSGIEnvironment) -> Answer:
+    def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Answer:
         query = environ.get("QUERY_STRING", "")
         told = partial(self._app.extensions["refused_keys"].told, environ=environ)
         headers = RequestHeaders(environ)
-        reply = authorize.authorize(self._gate, headers, query=query, request_id=request_id(), told=told)
+        reply = authorize.authorize(self._gate, headers, query=query, request_id=request_id, told=told)
         if reply.problem is None:
             return reply.status, "text/html; charset=utf-8", b"", reply.headers
         return reply.status, "application/problem+json", to_json(reply.problem), reply.headers

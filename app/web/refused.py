@@ -5,7 +5,6 @@ share one. Each process counts for itself.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from wsgiref.types import WSGIEnvironment
 
 from app.decision import Decision, Outcome
@@ -38,7 +37,7 @@ class RefusedKeys:
     def told(self, decision: Decision, environ: WSGIEnvironment) -> Decision:
         """What a refused request is answered: the refusal itself, or that there were too many."""
         count = self.too_many(environ) if decision.outcome in REFUSED else None
-        return replace(decision, outcome=Outcome.RATE_LIMITED, count=count, detail=DETAIL) if count else decision
+        return decision._replace(outcome=Outcome.RATE_LIMITED, count=count, detail=DETAIL) if count else decision
 
     def too_many(self, environ: WSGIEnvironment) -> Count | None:
         """Count one refusal; what to tell an address that had its share."""

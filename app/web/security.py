@@ -29,7 +29,7 @@ Headers = list[tuple[str, str]]
 
 
 class Policies:
-    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; data needs only a little."""
+    """Worked out once, put on every answer. `/docs` gets a looser one for Swagger's own styles; data needs only `of_data`."""
 
     def __init__(self, settings: Settings) -> None:
         page = _policy().style_src("'self'").img_src("'self'", "data:").form_action("'self'", *pay_hosts(settings))
@@ -48,7 +48,7 @@ class Policies:
             "/recover": recover,
             "/recover/ask": recover,
         }
-        self._api = [*Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers.items()]
+        self.of_data = [*Secure(csp=_policy(), xcto=XContentTypeOptions().nosniff()).headers.items(), NOT_STORED]
         self._names = frozenset(name.lower() for name in (*dict(self._pages), NOT_STORED[0], REQUEST_ID))
 
     def add_to(self, headers: Headers, path: str) -> Headers:
@@ -56,11 +56,11 @@ class Policies:
         if path.startswith(FILES):
             return [*headers, *self._pages]
         own = {name.lower(): value for name, value in headers}
-        data = path.startswith("/v1/") or "json" in own.get("content-type", "")
-        ours = self._api if data else self._others.get(path, self._pages)
         if not self._names.isdisjoint(own):
             headers = [header for header in headers if header[0].lower() not in self._names]
-        return [*headers, *ours, NOT_STORED]
+        if path.startswith("/v1/") or "json" in own.get("content-type", ""):
+            return [*headers, *self.of_data]
+        return [*headers, *self._others.get(path, self._pages), NOT_STORED]
 
 
 def pay_hosts(settings: Settings) -> list[str]:

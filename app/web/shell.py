@@ -61,14 +61,14 @@ class Shell:
         audit.request_id.set(request_id)
         try:
             body = self._application(environ, start)
-            _write_line(environ, seen, started)
+            write_line(environ, seen, started)
         finally:
             audit.request_id.set(None)  # threads are reused: the next request must not inherit this one's id
         return body
 
 
-def _write_line(environ: WSGIEnvironment, status: str, started: float) -> None:
-    """Gated requests are the hot path and health checks are noise: unless they fail, their lines are for DEBUG only."""
+def write_line(environ: WSGIEnvironment, status: str, started: float) -> None:
+    """Of one request. Gated ones are the hot path and health checks are noise: unless they fail, their lines are for DEBUG only."""
     path = environ["PATH_INFO"]
     quiet = (COUNTED in environ and status < "5") or path in QUIET_PATHS
     level = logging.DEBUG if quiet else logging.INFO

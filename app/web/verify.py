@@ -6,8 +6,8 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from app.decision import Decision, Denied, Outcome
-from app.doors.answers import VerifyOut
-from app.doors.verify import Question, Services, verify
+from app.doors.answers import VerifyOut, answer_of
+from app.doors.verify import Question, Services, decide, parts_of
 from app.logs import request_id
 from app.web.answers import SERVICE, problems
 from app.web.parts import gate_of_app, tollgate
@@ -44,4 +44,6 @@ def admit_service() -> None:
 @api.post("/keys/verify", operation_id="verify_key", responses={200: VerifyOut})
 def verify_key(body: Question) -> Response:
     """May this key do that now? Counts like the request it stands for"""
-    return jsonify(verify(gate_of_app(), body, request_id=request_id()))
+    gate = gate_of_app()
+    decision = decide(gate, *parts_of(body))
+    return jsonify(answer_of(decision, base=gate.public_url, request_id=request_id()))

@@ -1,7 +1,7 @@
 """What every counter promises, and the arithmetic they share."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from keystore.periods import Budget
@@ -73,14 +73,9 @@ def full(rates: tuple[Rate, ...], used: Iterable[int], cost: int) -> tuple[str, 
     return tuple(rate.name for rate, n in zip(rates, used, strict=True) if n + cost > rate.limit)
 
 
-def allowances(rates: tuple[Rate, ...], used: Iterable[int], resets: Iterable[int]) -> tuple[Allowance, ...]:
+def remaining(rates: tuple[Rate, ...], used: Iterable[int]) -> list[int]:
     """What is left of each window. A limit lowered below what is used leaves 0."""
-    return tuple(
-        [  # a list, because this runs for every request: a generator costs a third more
-            Allowance(rate.name, rate.limit, max(0, rate.limit - n), reset, rate.window)
-            for rate, n, reset in zip(rates, used, resets, strict=True)
-        ]
-    )
+    return [rate.limit - n if n < rate.limit else 0 for rate, n in zip(rates, used, strict=True)]
 
 
 def affords(budget: Budget, held: Held, cost: int) -> bool:
@@ -95,10 +90,10 @@ def judged(count: Count, budget: Budget | None, held: Held, *, cost: int, charge
     room = None if held.reserved is None else budget.limit - held.reserved + held.left
     quota = None if room is None else Allowance(QUOTA, budget.limit, max(0, room), budget.reset, budget.window)
     if charged:
-        return replace(count, quota=quota)
+        return count._replace(quota=quota)
     refused = (*count.refused, QUOTA) if room is not None and room < cost else count.refused
     short = 0 if refused else max(0, cost - held.left)
-    return replace(count, admitted=not (refused or short), refused=refused, quota=quota, short=short)
+    return count._replace(admitted=not (refused or short), refused=refused, quota=quota, short=short)
 
 
 def check_cost(cost: int) -> None:

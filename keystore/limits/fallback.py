@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter
@@ -15,6 +15,7 @@ from keystore.plans import Count, Rate
 
 EVERYTHING = ""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,8 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
         try:
-            return self._ask(
-                self._place(entitlement),
-                lambda: self._primary.count(entitlement, rates, cost=cost, budget=budget, block=block),
-            )
+            question, place = self._primary.count, self._place(entitlement)
+            return self._ask(place, question, entitlement, rates, cost=cost, budget=budget, block=block)
         except CounterStoreDown as down:
             kept = _kept(block, down)
             count = self._local.count(entitlement, self._share(rates), cost=cost, budget=budget, block=kept)
@@ -75,10 +74,8 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown."""
         try:
-            return self._ask(
-                self._place(entitlement),
-                lambda: self._primary.peek(entitlement, rates, budget=budget, block=block),
-            )
+            question, place = self._primary.peek, self._place(entitlement)
+            return self._ask(place, question, entitlement, rates, budget=budget, block=block)
         except CounterStoreDown as down:
             kept = _kept(block, down)
             return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
@@ -86,17 +83,17 @@ class FallbackCounter:
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
         self._local.publish(entitlement, version)
-        self._ask(self._place(entitlement), lambda: self._primary.publish(entitlement, version))
+        self._ask(self._place(entitlement), self._primary.publish, entitlement, version)
 
     def ping(self) -> None:
         """See Counter. Raises CounterStoreDown."""
         self._ask(EVERYTHING, self._primary.ping)
 
-    def _ask(self, place: str, question: Callable[[], T]) -> T:
+    def _ask(self, place: str, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if place in self._open_until:
             self._pass_breaker(place)
         try:
-            answer = question()
+            answer = question(*args, **kwargs)
         except LeftAlone:
             raise
         except CounterStoreDown as down:
@@ -117,10 +114,10 @@ class FallbackCounter:
     def _degraded(self, count: Count) -> Count:
         with self._lock:
             self.degraded_total += 1
-        return replace(count, degraded=True)
+        return count._replace(degraded=True)
 
     def _share(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
-        return tuple(replace(rate, limit=max(1, rate.limit // self._workers)) for rate in rates)
+        return tuple(rate._replace(limit=max(1, rate.limit // self._workers)) for rate in rates)
 
 
 def _kept(block: Block, down: CounterStoreDown) -> Block:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
-from keystore.limits.contract import NO_BLOCK, Block, Held, affords, allowances, check_cost, full, judged
+from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, judged, remaining
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -82,9 +82,9 @@ class MemoryCounter:
                 held = replace(held, left=held.left - cost)
             if budget is not None:
                 self._held[entitlement] = (budget.period, held)
-        resets = (rate.window - now % rate.window for rate in rates)
+        resets = [rate.window - now % rate.window for rate in rates]
         heard = self._published.get(entitlement, 0)
-        count = Count(not refused, allowances(rates, used, resets), refused, heard=heard)
+        count = Count(not refused, rates, remaining(rates, used), resets, refused, heard=heard)
         return judged(count, budget, held, cost=max(cost, 1), charged=charged)
 
     def _put_in(self, entitlement: str, budget: Budget | None, block: Block) -> Held:

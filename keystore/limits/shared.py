@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError, TryAgainError
 
 from keystore.errors import CounterStoreDown, LeftAlone
-from keystore.limits.contract import NO_BLOCK, Block, Held, allowances, check_cost, full, judged
+from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, judged, remaining
 from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
 from keystore.periods import Budget
@@ -63,16 +64,14 @@ class RedisCounter:
 
     def _ask(self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block) -> Count:
         keys = [self._key(entitlement)]
-        arguments: list[str | int] = [cost]
-        for rate in rates:
-            arguments += (f"{rate.name}:{rate.window}", rate.window, rate.limit)
+        arguments = [cost, *_windows(rates)]
         if budget is not None:
             keys.append(f"{keys[0]}:{budget.period}")
             reserved = -1 if block.reserved is None else block.reserved
             arguments += (block.granted, reserved, budget.limit, budget.reset + BLOCK_SECONDS)
         charged, version, used, resets, left, reserved = self._run(COUNT, keys, arguments)
         refused = () if charged else full(rates, used, max(cost, 1))
-        count = Count(not refused, allowances(rates, used, resets), refused, version or None)
+        count = Count(not refused, rates, remaining(rates, used), resets, refused, version or None)
         if budget is None:
             return count
         held = Held(left, reserved if reserved >= 0 else None)
@@ -92,6 +91,11 @@ class RedisCounter:
 
     def _key(self, entitlement: str) -> str:
         return f"{self._namespace}:{{{entitlement}}}"
+
+
+@lru_cache(maxsize=1024)
+def _windows(rates: tuple[Rate, ...]) -> list[str | int]:
+    return [item for rate in rates for item in (f"{rate.name}:{rate.window}", rate.window, rate.limit)]
 
 
 @contextmanager

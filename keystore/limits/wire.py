@@ -8,11 +8,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hiredis import pack_command
+from hiredis import Reader, pack_command
 from redis import ConnectionPool
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004
+    InvalidResponse,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 IDLE_SECONDS = 1.0  # a connection used since is believed to be there: asking costs as much as a question
+MORE = object()  # an answer that is not all there
+PIECE = 4096  # bytes read at once; an answer has a hundred
 
 
 class Wire:
@@ -21,54 +29,86 @@ class Wire:
     def __init__(self, pool: ConnectionPool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pool: Any = pool  # redis-py's connections are only half typed
-        self._idle: list[tuple[Any, float]] = []  # and when each was last used; the last one is taken first
+        self._idle: list[_Line] = []  # the last one is taken first
 
     def ask(self, *command: str | int | bytes) -> Any:
         """The answer of Redis. Raises RedisError or OSError."""
         packed = pack_command(command)  # type: ignore[arg-type]  # its stub allows one item
         now = self._clock()
-        connection = self._take(now)
+        line = self._take(now)
         try:
-            connection.send_packed_command([packed], check_health=False)
-            answer = connection.read_response()
-        except (RedisError, OSError) as error:
-            if isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError):  # an answer, too
-                self._idle.append((connection, now))
-            else:  # the others lead to the same place: it hangs, is gone, or is the master no longer
-                connection.disconnect()
-                self.close()
+            answer = line.ask(packed)
+            if isinstance(answer, ReadOnlyError):
+                raise answer
+        except (
+            RedisError,
+            OSError,
+        ):  # it hangs, is gone, or is the master no longer: the others lead to the same place
+            line.close()
+            self.close()
             raise
-        self._idle.append((connection, now))
+        line.used = now
+        self._idle.append(line)
+        if isinstance(answer, ResponseError):
+            raise answer
         return answer
 
     def close(self) -> None:
         """Let go of every connection that nobody uses; the next question makes another."""
-        while (kept := self._pop()) is not None:
-            kept[0].disconnect()
+        while (line := self._pop()) is not None:
+            line.close()
 
-    def _take(self, now: float) -> Any:
-        while (kept := self._pop()) is not None:
-            connection, used = kept
-            if now - used < IDLE_SECONDS or not _is_gone(connection):
-                return connection
+    def _take(self, now: float) -> "_Line":
+        while (line := self._pop()) is not None:
+            if now - line.used < IDLE_SECONDS or not line.is_gone():
+                return line
         # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
         connection = self._pool.connection_class(**self._pool.connection_kwargs)
         connection.connect()  # not left to the first command: only so do sentinels get asked for the master
-        return connection
+        return _Line(connection)
 
-    def _pop(self) -> tuple[Any, float] | None:
+    def _pop(self) -> "_Line | None":
         try:
             return self._idle.pop()
         except IndexError:  # between a look and a pop another thread may take the last one
             return None
 
 
-def _is_gone(connection: Any) -> bool:
-    """Whether a kept connection was closed since. Asked before and not found out by trying: what was sent may have been done."""
-    try:
-        gone = connection.can_read()
-    except (RedisError, OSError):
-        gone = True
-    if gone:
-        connection.disconnect()
-    return bool(gone)
+class _Line:
+    """A connection that redis-py opened: it knows logins, TLS and sentinels. Spoken on without it: its machinery for a question
+    costs more processor time than the question.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self.used = 0.0
+        self._connection = connection
+        self._socket = connection._sock  # noqa: SLF001 (there is no other name for it)
+        self._reader = Reader(
+            protocolError=InvalidResponse,
+            replyError=connection._parser.parse_error,  # noqa: SLF001 (likewise: which error is which class)
+            notEnoughData=MORE,
+        )
+
+    def ask(self, packed: bytes) -> Any:
+        """The answer; a refusal is one, too. Raises OSError, ConnectionError, InvalidResponse."""
+        self._socket.sendall(packed)
+        while (answer := self._reader.gets()) is MORE:
+            piece = self._socket.recv(PIECE)
+            if not piece:
+                raise ConnectionError("Redis closed the connection")
+            self._reader.feed(piece)
+        return answer
+
+    def is_gone(self) -> bool:
+        """Whether it was closed since. Asked before and not found out by trying: what was sent may have been done."""
+        try:
+            gone = bool(self._connection.can_read())
+        except (RedisError, OSError):
+            gone = True
+        if gone:
+            self.close()
+        return gone
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.disconnect()

@@ -1,0 +1,57 @@
+"""The answer of verify as it is written for the plain case is the one that the slower way writes."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from app.decision import Decision, Outcome
+from app.doors.answers import answer_of, written
+from keystore.plans import QUOTA, Allowance, Count, Plan, Rate
+from keystore.verdict import KeyRecord
+
+END = datetime(2027, 1, 31, 12, 30, tzinfo=UTC)
+RECORD = KeyRecord("key_1", b"", "v1", "active", None, (), "ent_1", None, "ord_1", "pro", "active", None, None, None, 1)
+MINUTE, HOUR = Rate("minute", 600, 60), Rate("hour", 10_000, 3600)
+PLAN = Plan("pro", "Pro", (MINUTE, HOUR))
+
+
+def decision(record=RECORD, plan=PLAN, **changes):
+    count = Count(True, (MINUTE, HOUR), [599, 0], [41, 3600])._replace(**changes)
+    return Decision(Outcome.ALLOWED, record, plan, count)
+
+
+CASES = {
+    "as usual": decision(),
+    "an end, scopes, an owner": decision(
+        RECORD._replace(ends_at=END, scopes=("a:r", "b"), owner="o", limits={"hour": 9})
+    ),
+    "odd words": decision(RECORD._replace(owner='100 % "limits":[ %d %s {} é \\', plan="%(x)s")),
+    "features": decision(plan=Plan("pro", "Pro", (MINUTE,), features=("50 %", '"'))),
+    "odd names": decision(rates=(Rate('%d "x"', 1, 1), HOUR)),
+    "no windows": decision(rates=(), remaining=[], resets=[]),
+    "a quota": decision(quota=Allowance(QUOTA, 9, 8, 7, 10)),
+    "refused": decision(admitted=False, refused=("hour",))._replace(outcome=Outcome.RATE_LIMITED, detail="full"),
+    "unknown": Decision(Outcome.INVALID_KEY, detail="no"),
+}
+
+
+@pytest.mark.parametrize("given", CASES.values(), ids=CASES)
+def test_both_ways_write_the_same(given):
+    said = answer_of(given, base="https://keys.example", request_id="req_1")
+
+    assert json.loads(written(given, base="https://keys.example", request_id="req_1")) == said
+
+
+def test_the_numbers_are_of_this_request():
+    later = decision(remaining=[1, 2], resets=[3, 4])
+    limits = [json.loads(written(one, base=None, request_id="r"))["limits"] for one in (decision(), later)]
+
+    assert [[window["remaining"] for window in one] for one in limits] == [[599, 0], [1, 2]]
+
+
+def test_a_key_that_changed_is_told_as_it_is_now():
+    changed = decision(RECORD._replace(owner="new", version=1))  # even where nobody counted the change
+    owners = [json.loads(written(one, base=None, request_id="r"))["owner"] for one in (decision(), changed)]
+
+    assert owners == [None, "new"]

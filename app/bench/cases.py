@@ -23,8 +23,8 @@ class Ground:
 class Program:
     """One server process (with its workers), started once and asked in turns."""
 
-    contestant: str  # see contestants.py
-    server: str  # gthread | granian | nginx
+    contestant: str  # see contestants.py and peers.py
+    server: str  # gthread | granian | uvicorn | node | nginx
     ground: Ground
     workers: int = 1
     threads: int = 8

@@ -7,17 +7,17 @@ from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, jsonify
 
-PEERS = {  # name -> (module of ours, distribution that it needs)
-    "flask-limiter+orm": ("app.bench.peer_flask", "flask_limiter"),
-    "drf-api-key": ("app.bench.peer_drf", "rest_framework_api_key"),
-}
+WSGI_PEERS = {
+    "flask-limiter+orm": "app.bench.peer_flask",
+    "drf-api-key": "app.bench.peer_drf",
+}  # of peers.py, those on WSGI
 CARD_RAIL = "card-rail"  # competes with nobody: it takes the part of the other side
 
 
 def make(name: str) -> WSGIApplication:
     """The application of that name."""
-    if name in PEERS:
-        application: WSGIApplication = importlib.import_module(PEERS[name][0]).make()
+    if name in WSGI_PEERS:
+        application: WSGIApplication = importlib.import_module(WSGI_PEERS[name]).make()
         return application
     makers: dict[str, Callable[[], WSGIApplication]] = {"tollgate": tollgate, "bare": bare, CARD_RAIL: card_rail}
     return makers[name]()

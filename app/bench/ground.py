@@ -57,12 +57,6 @@ class Standing:
     key_files: dict[str, Path]
     redis: Redis | None
 
-    def keys(self) -> Iterator[str]:
-        """Every key in the database."""
-        for path in self.key_files.values():
-            with path.open() as lines:
-                yield from (line.strip() for line in lines)
-
 
 @contextmanager
 def stand(ground: Ground, folder: Path) -> Iterator[Standing]:

@@ -49,16 +49,16 @@ class Requests:
     amount: int
 
 
-def prepare(path: Path, *, what: str, contestant: str, keys: Path, active: int) -> Requests:
+def prepare(path: Path, *, what: str, keys: Path, active: int) -> Requests:
     """Write the requests of a case."""
     with keys.open() as lines:
         texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
-    ready = (_request(what, contestant, text).replace("\r\n", r"\r\n") for text in texts)
+    ready = (_request(what, text).replace("\r\n", r"\r\n") for text in texts)
     path.write_text("".join(f"{request}\n" for request in ready))
     return Requests(path, len(texts))
 
 
-def _request(what: str, contestant: str, key: str) -> str:
+def _request(what: str, key: str) -> str:
     if what == "verify":
         body = json.dumps({"key": key}, separators=(",", ":"))
         return _lines(
@@ -68,8 +68,6 @@ def _request(what: str, contestant: str, key: str) -> str:
             f"Content-Length: {len(body)}",
             body=body,
         )
-    if contestant == "drf-api-key":
-        return _lines("GET /hello", f"Authorization: Api-Key {key}")
     return _lines(f"GET {'/v1/authz' if what == 'authz' else '/hello'}", f"X-API-Key: {key}")
 
 

@@ -1,6 +1,5 @@
 """The parts of the benchmark, each to its end: what is set up, who takes turns, how long it takes."""
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -9,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from app.bench import cases, peer_nginx, report
+from app.bench import cases, peers, report
 from app.bench.cases import Case, Ground
-from app.bench.contestants import PEERS
 from app.bench.report import Facts
 
 SALES_ROUNDS = 5
@@ -100,12 +98,11 @@ class _progress:  # noqa: N801 (used as a function)
 
 
 def _peers(ground: Ground) -> tuple[tuple[str, str], ...]:
-    """What other people write, as far as it is installed (`uv sync --group bench`; for nginx see peer_nginx.py)."""
-    gateway = ((peer_nginx.NAME, "nginx"),) if ground.counter == "redis" and peer_nginx.is_there() else ()
-    absent = [name for name, (_, needs) in PEERS.items() if not importlib.util.find_spec(needs)]
-    if absent:
-        click.echo(f"not installed, so not compared with: {', '.join(absent)} (uv sync --group bench)", err=True)
-    return (*((name, "gthread") for name in PEERS if name not in absent), *gateway)
+    """What other people write, as far as it is installed."""
+    fitting = peers.fitting(ground)
+    if absent := peers.absent(fitting):
+        click.echo(f"not installed, so not compared with: {absent}", err=True)
+    return tuple((name, peer.server) for name, peer in fitting.items() if peer.is_there())
 
 
 def loader() -> str:

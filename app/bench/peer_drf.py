@@ -43,11 +43,14 @@ def _configure(folder: Path) -> None:
             "UNAUTHENTICATED_USER": None,
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         },
+        API_KEY_CUSTOM_HEADER="HTTP_X_API_KEY",
     )
     django.setup()
 
 
-_configure(Path(os.environ["CATALOG"]).parent)
+FOLDER = Path(os.environ["BENCH_FOLDER"])
+KEYS = FOLDER / "drf-api-key-keys.txt"
+_configure(FOLDER)
 
 from rest_framework.response import Response  # noqa: E402 (these read the settings)
 from rest_framework.throttling import SimpleRateThrottle  # noqa: E402
@@ -85,14 +88,13 @@ urlpatterns = [path("hello", Report.as_view())]
 
 def make() -> WSGIApplication:
     """The application, with its own keys in its own table."""
-    folder = Path(os.environ["CATALOG"]).parent
-    if not (folder / "drf-keys.txt").exists():
-        _seed(folder)
+    if not KEYS.exists():
+        _seed()
     application: WSGIApplication = get_wsgi_application()
     return application
 
 
-def _seed(folder: Path) -> None:
+def _seed() -> None:
     from django.core.management import call_command  # noqa: PLC0415 (needs the settings)
 
     call_command("migrate", verbosity=0)
@@ -102,4 +104,4 @@ def _seed(folder: Path) -> None:
         rows = [APIKey(name="bench") for _ in range(min(BATCH, amount - len(keys)))]
         keys += [APIKey.objects.assign_key(row) for row in rows]
         APIKey.objects.bulk_create(rows)
-    (folder / "drf-keys.txt").write_text("".join(f"{key}\n" for key in keys))
+    KEYS.write_text("".join(f"{key}\n" for key in keys))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from redis import Redis
 
-NAME = "nginx+lua"
+from app.bench.peer_keys import keys
+
 ROOT = Path(os.environ.get("BENCH_NGINX_ROOT", "/"))
 MODULES = ROOT / "usr/lib/nginx/modules"
 LUA = ROOT / "usr/share/lua/5.1"
@@ -74,7 +75,7 @@ def is_there() -> bool:
     return shutil.which("nginx") is not None and all(path.exists() for path in needed)
 
 
-def seed(redis: Redis, keys: Iterable[str]) -> None:
+def _seed(redis: Redis, keys: Iterable[str]) -> None:
     """Keep the keys where nginx looks them up: by digest, each with its holder."""
     redis.script_load(COUNT)
     held = {PREFIX + _digest(key): f"holder{number}" for number, key in enumerate(keys)}
@@ -91,12 +92,14 @@ def main(port: str) -> None:
     """Become nginx."""
     folder = Path.cwd() / f"nginx-{port}"
     folder.mkdir()
-    redis = Redis.from_url(os.environ["REDIS_URL"]).connection_pool.connection_kwargs
+    with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+        _seed(redis, keys(Path(os.environ["BENCH_FOLDER"])))
+        where = redis.connection_pool.connection_kwargs
     filled = {  # in this order: the first one has some of the others in it
         "@GATE@": GATE,
         "@SHA@": hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest(),
-        "@HOST@": str(redis["host"]),
-        "@PORT@": str(redis["port"]),
+        "@HOST@": str(where["host"]),
+        "@PORT@": str(where["port"]),
         "@PREFIX@": PREFIX,
         "@MODULES@": str(MODULES),
         "@LUA@": str(LUA),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from app.bench import load, peer_nginx, probe
+from app.bench import load, probe
 from app.bench.cases import PLAN, Case, Ground, Program
 from app.bench.ground import Standing
 from app.bench.results import Result, Sample
@@ -81,20 +81,21 @@ class Rounds:
         standing = self._standings[case.program.ground]
         server = self._servers.get(case.program)
         if server is None:
-            if case.program.contestant == peer_nginx.NAME and standing.redis:
-                peer_nginx.seed(standing.redis, standing.keys())
             server = self._servers[case.program] = Server(case.program, standing, standing.folder)
             self._stack.callback(server.stop)
-        contestant = case.program.contestant
-        drf = contestant == "drf-api-key"
-        keys = standing.folder / "drf-keys.txt" if drf else standing.key_files[f"{PLAN}{case.windows}"]
         ready = self._folder / f"requests-{number}.txt"
-        requests = load.prepare(ready, what=case.what, contestant=contestant, keys=keys, active=case.active)
+        requests = load.prepare(ready, what=case.what, keys=key_file(case, standing), active=case.active)
         return _Lane(case, server, requests, standing.redis, [])
 
     def _result(self, lane: _Lane) -> Result:
         asked = probe.asked(lane.case, lane.server.port, lane.requests, self._standings[lane.case.program.ground])
         return Result(lane.case, tuple(lane.samples), lane.server.memory(), asked)
+
+
+def key_file(case: Case, standing: Standing) -> Path:
+    """The keys to ask for, known once its server runs: a peer's own if it made some, else those of the plan."""
+    own = standing.folder / f"{case.program.contestant}-keys.txt"
+    return own if own.exists() else standing.key_files[f"{PLAN}{case.windows}"]
 
 
 def _spent(redis: Redis | None) -> float:

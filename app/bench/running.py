@@ -17,6 +17,7 @@ from app.cli.demo_processes import Processes, free_port
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 READY_WITHIN = 120.0  # seconds; a peer fills its own table first
 APPLICATION = "app.bench.contestants:app"
+FASTAPI = "app.bench.peer_fastapi:make"
 
 
 class Server:
@@ -26,7 +27,8 @@ class Server:
         self.port = free_port(0)
         environ = {**os.environ, **standing.environ, "BENCH_CONTESTANT": program.contestant}
         environ |= {"WEB_CONCURRENCY": str(program.workers), "PYTHONPATH": os.pathsep.join(sys.path)}
-        environ |= {"BENCH_KEYS": str(program.ground.keys), "PYTHONDONTWRITEBYTECODE": "1"}
+        environ |= {"BENCH_KEYS": str(program.ground.keys), "BENCH_FOLDER": str(standing.folder)}
+        environ |= {"PYTHONDONTWRITEBYTECODE": "1"}
         self._processes = Processes(folder, environ)
         name = f"{program.contestant}-{program.server}-{program.workers}"
         self._process = self._processes.start(name, *_command(program, self.port))
@@ -77,8 +79,10 @@ def _own_kib(pid: int) -> int:
 
 
 def _command(program: Program, port: int) -> list[str]:
-    if program.server == "nginx":
-        return ["app.bench.peer_nginx", str(port)]
+    if program.server in {"nginx", "node"}:
+        return [f"app.bench.peer_{program.server}", str(port)]  # which becomes it
+    if program.server == "uvicorn":
+        return ["uvicorn", "--factory", FASTAPI, "--port", str(port), "--no-access-log", "--log-level", "warning"]
     if program.server == "granian":
         threads = ["--blocking-threads", str(program.threads), "--no-access-log", "--log-level", "warning"]
         where = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(program.workers)]

@@ -11,7 +11,7 @@ import pytest
 
 from app.bench import load, sales, seeding
 from app.bench.cases import Case, Ground, Program
-from app.bench.ground import CATALOG, redis_program, settings_of, stand
+from app.bench.ground import CATALOG, settings_of
 from app.bench.rounds import Rounds
 from app.bench.running import Server
 from app.factory import assemble
@@ -60,9 +60,7 @@ def requests(tmp_path):
 
     def _requests(*keys):
         (tmp_path / "keys.txt").write_text("".join(f"{key}\n" for key in keys))
-        return load.prepare(
-            tmp_path / "r.txt", what="gated", contestant="tollgate", keys=tmp_path / "keys.txt", active=100
-        )
+        return load.prepare(tmp_path / "r.txt", what="gated", keys=tmp_path / "keys.txt", active=100)
 
     return _requests
 
@@ -129,15 +127,6 @@ def test_keys_issued_in_bulk_work_and_count_as_used(empty):
     decision = Gate(empty).decide({"X-API-Key": key})
 
     assert (decision.outcome, decision.record.used) == ("allowed", True)
-
-
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory):
-    """Few keys on SQLite and a Redis of our own."""
-    if redis_program() is None:
-        pytest.skip("not to be had: Redis")
-    with stand(Ground("sqlite", "redis", keys=5), tmp_path_factory.mktemp("ground")) as standing:
-        yield standing
 
 
 def test_a_case_is_measured_on_a_real_server(ground, tmp_path):

@@ -63,7 +63,7 @@ class KeyCache:
     def put(self, text: str, record: KeyRecord) -> None:
         """Remember it from now on. The oldest tenth makes room when there is none."""
         digest = _digest(text)
-        stored = _LOADED.pack(self._monotonic()) + pack(record._replace(mac=b""))  # a hit needs no second comparison
+        stored = _LOADED.pack(self._monotonic()) + pack(record)
         with self._lock:
             if len(self._copies) >= self._most:
                 for oldest in list(self._copies)[: self._most // 10]:

@@ -68,6 +68,10 @@ class FastDoors:
         except Exception as error:  # noqa: BLE001 (Flask's to answer)
             environ[RAISED] = error
             return self._apology(environ, start_response)
+        else:
+            if answer is not None and log.isEnabledFor(logging.DEBUG):
+                environ[COUNTED] = None  # the limits are part of these answers
+                write_line(environ, STATUS[answer[0]], started)
         finally:
             audit.request_id.set(None)
         if answer is None:
@@ -76,14 +80,11 @@ class FastDoors:
         told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items(), *self._always]
         told.append((HEADER, request_id))
         start_response(STATUS[status], told)
-        if log.isEnabledFor(logging.DEBUG):
-            environ[COUNTED] = None  # the limits are part of these answers
-            write_line(environ, STATUS[status], started)
         return [body]
 
     def _apologize(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._app.request_context(environ):
-            answer = self._app.handle_user_exception(environ[RAISED])
+            answer = self._app.handle_user_exception(environ.pop(RAISED))
             return self._app.finalize_request(answer, from_error_handler=True)(environ, start_response)
 
     @property

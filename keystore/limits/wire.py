@@ -38,7 +38,7 @@ class Wire:
         line = self._take(now)
         try:
             answer = line.ask(packed)
-            if isinstance(answer, ReadOnlyError):
+            if isinstance(answer, (ConnectionError, ReadOnlyError)):  # still loading, too many clients, no password
                 raise answer
         except (
             RedisError,

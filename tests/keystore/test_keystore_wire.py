@@ -10,9 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
+from keystore.errors import CounterStoreDown
+from keystore.limits import RedisCounter
+from keystore.limits.links import link_to
 from keystore.limits.wire import IDLE_SECONDS, Wire
 
 AWAY = (RedisError, OSError)
@@ -166,3 +170,51 @@ def test_after_a_failure_it_asks_again(silent):
         silent.ask("PING")
 
     assert first.value is not second.value
+
+
+class Refusing(socketserver.ThreadingTCPServer):
+    """Says to every question of its first connection why it will not answer; others are answered with 1."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, refusal):
+        super().__init__(("127.0.0.1", 0), Refusing.Answers)
+        self.said = itertools.chain([refusal], itertools.repeat(b":1"))
+
+    class Answers(socketserver.BaseRequestHandler):
+        def handle(self):
+            said = next(self.server.said)
+            while self.request.recv(1_000):
+                self.request.sendall(said + b"\r\n")
+
+
+REFUSALS = [
+    b"-LOADING Redis is loading the dataset in memory",
+    b"-NOAUTH Authentication required.",
+    b"-ERR max number of clients reached",
+]
+
+
+@pytest.fixture(params=REFUSALS)
+def refusing(request):
+    """The address of a store that does not answer questions yet."""
+    with Refusing(request.param) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()
+
+
+def test_a_store_that_will_not_answer_is_a_store_that_is_away(refusing):
+    counter = RedisCounter(refusing)
+    with pytest.raises(CounterStoreDown):
+        counter.publish("ent_1", 2)
+
+    assert counter.ping() is None
+
+
+def test_what_a_store_says_instead_of_an_answer_is_raised_and_its_connection_let_go(refusing):
+    wire = link_to(refusing, timeout=0.3).ask
+    with pytest.raises(RedisConnectionError):
+        wire("PING")
+
+    assert wire("PING") == 1

@@ -136,9 +136,9 @@ def _said(
 def limit_headers(answer: Answer) -> dict[str, str]:
     """RateLimit and its kin, Retry-After when a window is full."""
     full = tuple((answer["problem"] or {}).get("violated-policies", ()))
-    windows = [Allowance(**item) for item in answer["limits"]]
-    rates = tuple(Rate(one.name, one.limit, one.window) for one in windows)
-    remaining, resets = [one.remaining for one in windows], [one.reset for one in windows]
+    windows = answer["limits"]
+    rates = tuple(Rate(one["name"], one["limit"], one["window"]) for one in windows)
+    remaining, resets = [one["remaining"] for one in windows], [one["reset"] for one in windows]
     quota = Allowance(QUOTA, **answer["quota"]) if answer["quota"] else None
     return headers_of(Count(not full, rates, remaining, resets, refused=full, quota=quota))
 

@@ -13,7 +13,6 @@ from app.db import DatabaseDown
 from app.decision import (
     DETAIL,
     MALFORMED,
-    OF_VERDICT,
     PLAIN,
     UNKNOWN,
     Decision,
@@ -26,15 +25,14 @@ from app.decision import (
     limit_detail,
     missing,
     outcome_of,
-    stopped,
 )
 from app.key_cache import LAST_RESORT, Copy, KeyCache, Recently
-from app.metering import Terms, charge, look, terms_of
-from app.orders import page_of
+from app.metering import charge, look
+from app.standing import Standing, stand
 from app.tollgate import Tollgate
 from app.usage import UsageBatch
 from keystore.errors import CounterStoreDown
-from keystore.plans import Count, Plan
+from keystore.plans import Count
 from keystore.records import read_record
 from keystore.secret import ParsedKey, parse
 from keystore.verdict import KeyRecord, Verdict, judge
@@ -71,40 +69,43 @@ class Gate:
         if isinstance(record, Decision):
             return record
         now = self._tollgate.clock()
-        plan = self._judge(record, toll, now)
-        if isinstance(plan, Decision):
+        standing = self._judge(record, copy.standing if copy else None, toll, now)
+        if isinstance(standing, Decision):
             self._cache.forget(text)
-            return self.decide_key(text, toll) if copy else plan  # no refusal on the word of a copy
-        terms = terms_of(record, plan, now)
-        count = self._count(terms, toll)
+            return self.decide_key(text, toll) if copy else standing  # no refusal on the word of a copy
+        if copy:
+            copy.standing = standing
+        count = self._count(standing, toll)
         if copy is None:
             self._announce(record, count)
         elif self._cache.is_stale(copy, count):
-            return self._recount(text, copy, plan, count, toll, now)
-        return self._answer(record, plan, count, toll, now)
+            return self._recount(text, copy, standing, count, toll, now)
+        return self._answer(standing, count, toll, now)
 
-    def _count(self, terms: Terms, toll: Toll) -> Count:
-        return (look if toll.peek else charge)(self._tollgate, terms, toll.cost)
+    def _count(self, standing: Standing, toll: Toll) -> Count:
+        if standing.plainest and toll.cost == 1 and not toll.peek:
+            return standing.plainest()
+        return (look if toll.peek else charge)(self._tollgate, standing.terms, toll.cost)
 
-    def _recount(self, text: str, copy: Copy, sold: Plan, count: Count, toll: Toll, now: datetime) -> Decision:
+    def _recount(self, text: str, copy: Copy, old: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
         """The count told that our copy is old: judge the new one. What was charged stays charged, on either plan's windows."""
         try:
             record = self._read(text)
         except DatabaseDown:
             if self._cache.is_outdated(copy, count):
                 raise
-            return self._answer(copy.record, sold, count, toll, now)
+            return self._answer(old, count, toll, now)
         if isinstance(record, Decision):
             return record
-        plan = self._judge(record, toll, now)
-        if isinstance(plan, Decision):
-            return plan
-        newer = terms_of(record, plan, now)
-        if not count.admitted or newer != terms_of(copy.record, sold, now):
-            count = self._count(newer, toll)
-        return self._answer(record, plan, count, toll, now)
+        standing = self._judge(record, None, toll, now)
+        if isinstance(standing, Decision):
+            return standing
+        if not count.admitted or standing.terms != old.terms:
+            count = self._count(standing, toll)
+        return self._answer(standing, count, toll, now)
 
-    def _answer(self, record: KeyRecord, plan: Plan, count: Count, toll: Toll, now: datetime) -> Decision:
+    def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
+        record, plan = standing.record, standing.plan
         self._note(record, toll, now, passed=count.admitted)
         if count.admitted:
             return Decision(Outcome.ALLOWED, record, plan, count)
@@ -148,18 +149,13 @@ class Gate:
             self._cache.put(key.text, record)
         return record
 
-    def _judge(self, record: KeyRecord, toll: Toll, now: datetime) -> Plan | Decision:
-        """The plan whose limits are to be counted now, or a refusal."""
-        verdict = judge(record, now)
-        if verdict is not Verdict.VALID:
-            return stopped(OF_VERDICT[verdict], record, page_of(self._tollgate, record.reference))
-        plan = self._tollgate.catalog.plans.get(record.plan)
-        if plan is None:  # dropped from the catalogue while somebody holds it: a mistake that must not open the gate
-            return Decision(
-                Outcome.SUSPENDED, record, detail=f"The plan {record.plan} is unknown here. Contact the operator."
-            )
-        lacking = missing(toll, record, plan)
-        return Decision(Outcome.INSUFFICIENT_SCOPE, record, plan, detail=lacking) if lacking else plan
+    def _judge(self, record: KeyRecord, known: Standing | None, toll: Toll, now: datetime) -> Standing | Decision:
+        """How the key stands now; a refusal where it does not work, or lacks what this request asks for."""
+        standing = known if known and now < known.until else stand(self._tollgate, record, now)
+        if toll is PLAIN or isinstance(standing, Decision):
+            return standing
+        lacking = missing(toll, record, standing.plan)
+        return Decision(Outcome.INSUFFICIENT_SCOPE, record, standing.plan, detail=lacking) if lacking else standing
 
     def _announce(self, record: KeyRecord, count: Count) -> None:
         """The counter store knows no version (new, or flushed): tell it, so that copies of this key can be confirmed."""

@@ -10,8 +10,9 @@ import os
 import struct
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from app.standing import Standing
 from keystore.packing import pack, unpack
 from keystore.plans import Count
 from keystore.verdict import KeyRecord
@@ -28,11 +29,13 @@ _LOADED = struct.Struct("d")
 _SALT = os.urandom(16)  # digests mean nothing outside this process
 
 
-class Copy(NamedTuple):
-    """A record, and when it was loaded."""
+@dataclass(eq=False, slots=True)
+class Copy:
+    """A record, when it was loaded, and what its user worked out from it, to be found here again with it."""
 
     record: KeyRecord
     loaded: float
+    standing: Standing | None = None
 
 
 class KeyCache:
@@ -91,7 +94,7 @@ class KeyCache:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=_SALT).digest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, salt=_SALT).digest()
 
 
 class Recently:

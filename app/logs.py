@@ -74,7 +74,7 @@ def request_id() -> str:
 
 def choose_request_id(given: str) -> str:
     """The caller's own id where it is one, else a new one."""
-    return given if _SANE_ID.fullmatch(given) else _new_id()
+    return given if given and _SANE_ID.fullmatch(given) else _new_id()
 
 
 def _new_id() -> str:

@@ -3,28 +3,27 @@
 The draft has changed its syntax more than once; when it does again, only this file follows. PURE.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 
 from keystore.plans import QUOTA, Allowance, Count, Rate
 
 
 def headers_of(count: Count) -> dict[str, str]:
     """The headers for one judged request; none for an unlimited plan. Times are seconds from now."""
-    rates, remaining, resets = count.rates, count.remaining, count.resets
+    rates, states = count.rates, count.states
     if quota := count.quota:
-        rates = (*rates, Rate(QUOTA, quota.limit, quota.window))
-        remaining, resets = (*remaining, quota.remaining), (*resets, quota.reset)
+        rates, states = (*rates, Rate(QUOTA, quota.limit, quota.window)), (*states, quota.remaining, quota.reset)
     if not rates:
         return {}
     policy, pattern, limits = _wording(rates)
-    least, sooner, limit = min(zip(remaining, [-reset for reset in resets], limits, strict=True))
+    tightest = _tightest(states)
     headers = {
         "RateLimit-Policy": policy,
-        "RateLimit": pattern % (*chain.from_iterable(zip(remaining, resets, strict=True)),),
-        "X-RateLimit-Limit": str(limit),
-        "X-RateLimit-Remaining": str(least),
-        "X-RateLimit-Reset": str(-sooner),
+        "RateLimit": pattern % (*states,),
+        "X-RateLimit-Limit": limits[tightest],
+        "X-RateLimit-Remaining": str(states[2 * tightest]),
+        "X-RateLimit-Reset": str(states[2 * tightest + 1]),
     }
     return headers if count.admitted else {**headers, "Retry-After": str(_wait(count))}
 
@@ -39,12 +38,21 @@ def _wait(count: Count) -> int:
     return max((item.reset for item in limits_of(count) if item.name in count.refused), default=1) or 1
 
 
+def _tightest(states: Sequence[int]) -> int:
+    """The place of the limit with the least left; of several the one that resets last."""
+    remaining = states[::2]
+    least = min(remaining)
+    if remaining.count(least) == 1:
+        return remaining.index(least)
+    return max((reset, place) for place, reset in enumerate(states[1::2]) if remaining[place] == least)[1]
+
+
 @lru_cache(maxsize=1024)
-def _wording(rates: tuple[Rate, ...]) -> tuple[str, str, tuple[int, ...]]:
+def _wording(rates: tuple[Rate, ...]) -> tuple[str, str, tuple[str, ...]]:
     """What stays the same from one request to the next: RateLimit-Policy, RateLimit with gaps for the numbers, the limits."""
     policy = ", ".join(f"{_quoted(rate.name)};q={rate.limit};w={rate.window}" for rate in rates)
     pattern = ", ".join(f"{_quoted(rate.name).replace('%', '%%')};r=%d;t=%d" for rate in rates)
-    return policy, pattern, tuple(rate.limit for rate in rates)
+    return policy, pattern, tuple(str(rate.limit) for rate in rates)
 
 
 def _quoted(name: str) -> str:

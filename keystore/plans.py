@@ -64,7 +64,7 @@ class Allowance(NamedTuple):
 class Count(NamedTuple):  # one is made for each request, which no frozen class does as cheaply
     """The answer of a counter for one request: admitted or not, every window, and the entitlement's published version.
 
-    `remaining` and `resets` belong to `rates`, one by one: requests, and seconds as in Allowance.
+    `states` are what remains of each window and its reset, as in Allowance, in turn and in the order of `rates`: r1, t1, r2, t2, ….
     `refused` names the windows that were full, and "quota" where that is used up. `version` is None where the counter store
     keeps none (in-memory). `quota` is None without one, or while the counter was not yet told how much of it is reserved;
     `heard` is the newest version that this very process has published, whatever others did since (in-memory only).
@@ -73,8 +73,7 @@ class Count(NamedTuple):  # one is made for each request, which no frozen class 
 
     admitted: bool
     rates: tuple[Rate, ...] = ()
-    remaining: Sequence[int] = ()
-    resets: Sequence[int] = ()
+    states: Sequence[int] = ()
     refused: tuple[str, ...] = ()
     version: int | None = None
     degraded: bool = False
@@ -85,5 +84,5 @@ class Count(NamedTuple):  # one is made for each request, which no frozen class 
     @property
     def allowances(self) -> tuple[Allowance, ...]:
         """The windows, for whoever looks at each of them: few requests need that."""
-        states = zip(self.rates, self.remaining, self.resets, strict=True)
+        states = zip(self.rates, self.states[::2], self.states[1::2], strict=True)
         return tuple(Allowance(rate.name, rate.limit, left, reset, rate.window) for rate, left, reset in states)

@@ -72,6 +72,19 @@ def judge(record: KeyRecord, now: datetime) -> Verdict:
     return Verdict.VALID
 
 
+def works_until(record: KeyRecord) -> datetime | None:
+    """The moment that ends a VALID verdict if nothing about the record changes; None: none does.
+
+    The moment itself is already over: periods are half-open, so two of them never overlap.
+    """
+    return min(filter(None, (record.key_expires_at, _end(record))), default=None)
+
+
 def _over(record: KeyRecord, now: datetime) -> bool:
-    """No end means for ever. The end itself is already over: periods are half-open, so two of them never overlap."""
-    return record.ends_at is not None and max(record.ends_at, record.grace_ends_at or record.ends_at) <= now
+    end = _end(record)
+    return end is not None and end <= now
+
+
+def _end(record: KeyRecord) -> datetime | None:
+    """Of the paid time and its grace. None: never."""
+    return record.ends_at and max(record.ends_at, record.grace_ends_at or record.ends_at)

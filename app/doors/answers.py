@@ -1,7 +1,6 @@
 """What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
 
 from functools import lru_cache
-from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -85,7 +84,7 @@ def written(decision: Decision, *, base: str | None, request_id: str) -> bytes:
     record, plan, count = decision.record, decision.plan, decision.count
     if decision.outcome is Outcome.ALLOWED and record and plan and count and not count.quota:
         pattern = _pattern(record, plan.features, count.rates)
-        return (pattern % (*chain.from_iterable(zip(count.remaining, count.resets, strict=True)),)).encode()
+        return (pattern % (*count.states,)).encode()
     return to_json(answer_of(decision, base=base, request_id=request_id))
 
 
@@ -138,9 +137,9 @@ def limit_headers(answer: Answer) -> dict[str, str]:
     full = tuple((answer["problem"] or {}).get("violated-policies", ()))
     windows = answer["limits"]
     rates = tuple(Rate(one["name"], one["limit"], one["window"]) for one in windows)
-    remaining, resets = [one["remaining"] for one in windows], [one["reset"] for one in windows]
+    states = tuple(one[name] for one in windows for name in ("remaining", "reset"))
     quota = Allowance(QUOTA, **answer["quota"]) if answer["quota"] else None
-    return headers_of(Count(not full, rates, remaining, resets, refused=full, quota=quota))
+    return headers_of(Count(not full, rates, states, full, quota=quota))
 
 
 @lru_cache(maxsize=2048)

@@ -1,6 +1,8 @@
 """A Redis Cluster: one wire to each of its nodes. A question still costs one round trip; a second one only after a move."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -53,6 +55,10 @@ class ClusterWire:
                 self._learn(failed=node.name)
                 raise
         raise ConnectionError("a slot that every node says another one has")
+
+    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
+        """See Link."""
+        return partial(self.ask, *command)
 
     def place(self, key: str) -> str:
         """Which node has it, as far as we know: what fails there says nothing about the others."""

@@ -1,6 +1,6 @@
 """What every counter promises, and the arithmetic they share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,9 @@ class Counter(Protocol):
     ) -> Count:
         """Charge nothing; `admitted` says whether one more request would pass now. Raises CounterStoreDown."""
 
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+        """`count` for the plainest request, which costs one and has no quota, put together once and called for each."""
+
     def publish(self, entitlement: str, version: int) -> None:
         """Tell every gate about the entitlement's new version. Never lowers it. Raises CounterStoreDown."""
 
@@ -68,14 +71,9 @@ class Counter(Protocol):
         """Return if the store answers. Raises CounterStoreDown."""
 
 
-def full(rates: tuple[Rate, ...], used: Iterable[int], cost: int) -> tuple[str, ...]:
-    """Names of the windows that have no room for `cost` more."""
-    return tuple(rate.name for rate, n in zip(rates, used, strict=True) if n + cost > rate.limit)
-
-
-def remaining(rates: tuple[Rate, ...], used: Iterable[int]) -> list[int]:
-    """What is left of each window. A limit lowered below what is used leaves 0."""
-    return [rate.limit - n if n < rate.limit else 0 for rate, n in zip(rates, used, strict=True)]
+def full(rates: tuple[Rate, ...], remaining: Iterable[int], cost: int) -> tuple[str, ...]:
+    """Names of the windows that have no room for `cost` (at least 1) more."""
+    return tuple(rate.name for rate, left in zip(rates, remaining, strict=True) if left < cost)
 
 
 def affords(budget: Budget, held: Held, cost: int) -> bool:

@@ -4,8 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from threading import Lock
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter
@@ -15,7 +16,6 @@ from keystore.plans import Count, Rate
 
 EVERYTHING = ""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class FallbackCounter:
     After a failure the primary is left alone for `breaker_seconds`; then one caller tries it while the others stay on the
     fallback, so a store that hangs costs a process one time-out per `breaker_seconds`. It recovers by itself.
     `degraded_total` counts the answers given without the primary. `place` names what fails together with an entitlement, such
-    as one node of a cluster: the others are asked as ever.
+    as one node of a cluster: the others are asked as ever. None where everything fails together.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class FallbackCounter:
         *,
         workers_total: int,
         breaker_seconds: float = 5,
-        place: Callable[[str], str] = lambda _: EVERYTHING,
+        place: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.degraded_total = 0
@@ -62,8 +62,8 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
         try:
-            question, place = self._primary.count, self._place(entitlement)
-            return self._ask(place, question, entitlement, rates, cost=cost, budget=budget, block=block)
+            question = partial(self._primary.count, entitlement, rates, cost=cost, budget=budget, block=block)
+            return self._ask(entitlement, question)
         except CounterStoreDown as down:
             kept = _kept(block, down)
             count = self._local.count(entitlement, self._share(rates), cost=cost, budget=budget, block=kept)
@@ -74,26 +74,38 @@ class FallbackCounter:
     ) -> Count:
         """See Counter. Never raises CounterStoreDown."""
         try:
-            question, place = self._primary.peek, self._place(entitlement)
-            return self._ask(place, question, entitlement, rates, budget=budget, block=block)
+            return self._ask(entitlement, partial(self._primary.peek, entitlement, rates, budget=budget, block=block))
         except CounterStoreDown as down:
             kept = _kept(block, down)
             return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
 
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+        """See Counter. Never raises CounterStoreDown."""
+        question = self._primary.prepare(entitlement, rates)
+
+        def count() -> Count:
+            try:
+                return self._ask(entitlement, question)
+            except CounterStoreDown:
+                return self._degraded(self._local.count(entitlement, self._share(rates)))
+
+        return count
+
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
         self._local.publish(entitlement, version)
-        self._ask(self._place(entitlement), self._primary.publish, entitlement, version)
+        self._ask(entitlement, partial(self._primary.publish, entitlement, version))
 
     def ping(self) -> None:
         """See Counter. Raises CounterStoreDown."""
-        self._ask(EVERYTHING, self._primary.ping)
+        self._ask(None, self._primary.ping)
 
-    def _ask(self, place: str, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
+        place = EVERYTHING if self._place is None or entitlement is None else self._place(entitlement)
         if place in self._open_until:
             self._pass_breaker(place)
         try:
-            answer = question(*args, **kwargs)
+            answer = question()
         except LeftAlone:
             raise
         except CounterStoreDown as down:

@@ -1,5 +1,7 @@
 """How a process is connected to Redis, whichever kind of store it is."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from redis import Redis, sentinel
@@ -8,7 +10,7 @@ from redis.retry import Retry
 
 from keystore.limits.address import CLUSTER, Group, read_address
 from keystore.limits.cluster import ClusterWire
-from keystore.limits.wire import Wire
+from keystore.limits.wire import Wire, packed
 
 
 class Link(Protocol):
@@ -17,8 +19,12 @@ class Link(Protocol):
     def ask(self, *command: str | int | bytes) -> Any:
         """The answer to one command, in one round trip. Raises RedisError or OSError."""
 
-    def place(self, key: str) -> str:
-        """A name for what fails together with this key."""
+    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
+        """`ask` for a command that is asked again and again."""
+
+    @property
+    def place(self) -> Callable[[str], str] | None:
+        """Names what fails together with a key. None where everything does."""
 
     def ping(self) -> None:
         """Return if the store answers. Raises RedisError or OSError."""
@@ -27,14 +33,16 @@ class Link(Protocol):
 class OneServer:
     """A single Redis, or the master that sentinels name."""
 
+    place = None
+
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self.ask = Wire(redis.connection_pool).ask
+        self._wire = Wire(redis.connection_pool)
+        self.ask = self._wire.ask
 
-    def place(self, key: str) -> str:
-        """Everything fails together."""
-        del key
-        return ""
+    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
+        """See Link."""
+        return partial(self._wire.send, packed(command))
 
     def ping(self) -> None:
         """See Link."""

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from threading import Lock
 
-from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, judged, remaining
+from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, judged
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -55,6 +57,10 @@ class MemoryCounter:
         """See Counter."""
         return self._tally(entitlement, rates, 0, budget, block)
 
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+        """See Counter."""
+        return partial(self.count, entitlement, rates)
+
     def publish(self, entitlement: str, version: int) -> None:
         """Told with every count from now on. Other processes hear nothing: their caches live at most a second."""
         with self._lock:
@@ -73,18 +79,22 @@ class MemoryCounter:
             now = int(self._clock())
             books = [self._book(rate.window, now) for rate in rates]
             used = [book.get((entitlement, rate.name), 0) for book, rate in zip(books, rates, strict=True)]
-            refused = full(rates, used, max(cost, 1))
+            # A limit lowered below what is used leaves 0.
+            remaining = [max(0, rate.limit - n) for rate, n in zip(rates, used, strict=True)]
+            refused = full(rates, remaining, max(cost, 1))
             charged = cost > 0 and not refused and (budget is None or affords(budget, held, cost))
             if charged:
-                used = [n + cost for n in used]
+                remaining = [left - cost for left in remaining]
                 for book, rate, n in zip(books, rates, used, strict=True):
-                    book[entitlement, rate.name] = n
+                    book[entitlement, rate.name] = n + cost
                 held = replace(held, left=held.left - cost)
             if budget is not None:
                 self._held[entitlement] = (budget.period, held)
-        resets = [rate.window - now % rate.window for rate in rates]
+        states = chain.from_iterable(
+            (left, rate.window - now % rate.window) for left, rate in zip(remaining, rates, strict=True)
+        )
         heard = self._published.get(entitlement, 0)
-        count = Count(not refused, rates, remaining(rates, used), resets, refused, heard=heard)
+        count = Count(not refused, rates, (*states,), refused, heard=heard)
         return judged(count, budget, held, cost=max(cost, 1), charged=charged)
 
     def _put_in(self, entitlement: str, budget: Budget | None, block: Block) -> Held:

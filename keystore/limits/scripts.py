@@ -15,6 +15,9 @@ class Script:
 # used in. The start is compared, not left to expiry, so a count is exact even where the key outlives its window; expiry only
 # tidies up, a minute late, because a key that goes too early would open a fresh window.
 #
+# It answers: charged or not, the version, what is left of the quota's blocks, what is reserved, then of each window what remains
+# and the seconds until it resets.
+#
 # Where there is a quota, a second hash for its period: what is left of the blocks that came from SQL, and how much SQL had
 # reserved by then. The last four arguments are about it: granted, reserved (-1: not known), limit, seconds to keep it.
 COUNT = Script("""
@@ -39,13 +42,14 @@ for i = 2, last, 3 do
   fields[#fields + 1] = ARGV[i] .. '@'
 end
 local held = redis.call('HMGET', key, unpack(fields))
-local used, starts, resets, room, lasts = {}, {}, {}, true, 0
+local used, limits, starts, resets, room, lasts = {}, {}, {}, {}, true, 0
 for i = 2, last, 3 do
-  local n, window, limit = #used + 1, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local n, window = #used + 1, tonumber(ARGV[i + 1])
+  limits[n] = tonumber(ARGV[i + 2])
   starts[n] = now - now % window
   resets[n] = starts[n] + window - now
   used[n] = tonumber(held[2 * n + 1]) == starts[n] and tonumber(held[2 * n]) or 0
-  room = room and used[n] + cost <= limit
+  room = room and used[n] + cost <= limits[n]
   lasts = math.max(lasts, resets[n])
 end
 local charged = cost > 0 and room and enough
@@ -60,7 +64,11 @@ if charged and #used > 0 then
   redis.call('HSET', key, unpack(writes))
   if redis.call('TTL', key) <= lasts then redis.call('EXPIRE', key, lasts + 60) end
 end
-return {charged and 1 or 0, tonumber(held[1]) or 0, used, resets, left, reserved}
+local answer = {charged and 1 or 0, tonumber(held[1]) or 0, left, reserved}
+for n = 1, #used do
+  answer[2 * n + 3], answer[2 * n + 4] = math.max(0, limits[n] - used[n]), resets[n]
+end
+return answer
 """)
 
 PUBLISH = Script("""

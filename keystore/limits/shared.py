@@ -1,6 +1,6 @@
 """Limits counted in Redis: exact across threads, processes and hosts, in one round trip."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import NoScriptError, RedisError, TryAgainError
 
 from keystore.errors import CounterStoreDown, LeftAlone
-from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, judged, remaining
+from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, judged
 from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
 from keystore.periods import Budget
@@ -27,7 +27,6 @@ class RedisCounter:
 
     def __init__(self, url: str, *, timeout: float = 0.25, namespace: str = "tollgate") -> None:
         self._link = link_to(url, timeout=timeout)
-        self._ask_redis = self._link.ask
         self._namespace = namespace
 
     def count(
@@ -49,6 +48,20 @@ class RedisCounter:
         """See Counter."""
         return self._ask(entitlement, rates, 0, budget, block)
 
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+        """See Counter."""
+        keys, arguments = [self._key(entitlement)], [1, *_windows(rates)]
+        question = self._link.prepare("EVALSHA", COUNT.sha, 1, *keys, *arguments)
+
+        def count() -> Count:
+            try:
+                answer = question()
+            except (RedisError, OSError) as error:
+                answer = self._try_again(error, COUNT, keys, arguments)
+            return _count(rates, 1, answer)
+
+        return count
+
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Lives for a day, which is far longer than anything is cached."""
         self._run(PUBLISH, [self._key(entitlement)], [version, VERSION_SECONDS])
@@ -58,9 +71,11 @@ class RedisCounter:
         with _translated():
             self._link.ping()
 
-    def place(self, entitlement: str) -> str:
-        """What of the store fails together with this entitlement: a cluster's node; everything, where there is one server."""
-        return self._link.place(self._key(entitlement))
+    @property
+    def place(self) -> Callable[[str], str] | None:
+        """Names what of the store fails together with an entitlement: a cluster's node. None where there is one server."""
+        of_key = self._link.place
+        return None if of_key is None else lambda entitlement: of_key(self._key(entitlement))
 
     def _ask(self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block) -> Count:
         keys = [self._key(entitlement)]
@@ -69,28 +84,38 @@ class RedisCounter:
             keys.append(f"{keys[0]}:{budget.period}")
             reserved = -1 if block.reserved is None else block.reserved
             arguments += (block.granted, reserved, budget.limit, budget.reset + BLOCK_SECONDS)
-        charged, version, used, resets, left, reserved = self._run(COUNT, keys, arguments)
-        refused = () if charged else full(rates, used, max(cost, 1))
-        count = Count(not refused, rates, remaining(rates, used), resets, refused, version or None)
+        answer = self._run(COUNT, keys, arguments)
+        count = _count(rates, max(cost, 1), answer)
         if budget is None:
             return count
+        charged, _, left, reserved = answer[:4]
         held = Held(left, reserved if reserved >= 0 else None)
         return judged(count, budget, held, cost=max(cost, 1), charged=bool(charged))
 
     def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Any:
         """One round trip; a second one where Redis has forgotten the script. Raises CounterStoreDown."""
         try:
-            return self._ask_redis("EVALSHA", script.sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            with _translated():
-                return self._ask_redis("EVAL", script.text, len(keys), *keys, *arguments)
-        except TryAgainError as error:  # both keys of a quota's count, in a cluster's slot that is on its way
-            raise LeftAlone("the slot moves") from error
+            return self._link.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
         except (RedisError, OSError) as error:
-            raise CounterStoreDown(type(error).__name__) from error
+            return self._try_again(error, script, keys, arguments)
+
+    def _try_again(self, error: Exception, script: Script, keys: list[str], arguments: list[str | int]) -> Any:
+        """Only where it is certain that nothing was done."""
+        if isinstance(error, NoScriptError):
+            with _translated():
+                return self._link.ask("EVAL", script.text, len(keys), *keys, *arguments)
+        if isinstance(error, TryAgainError):  # both keys of a quota's count, in a cluster's slot that is on its way
+            raise LeftAlone("the slot moves") from error
+        raise CounterStoreDown(type(error).__name__) from error
 
     def _key(self, entitlement: str) -> str:
         return f"{self._namespace}:{{{entitlement}}}"
+
+
+def _count(rates: tuple[Rate, ...], cost: int, answer: Any) -> Count:
+    states = tuple(answer[4:])
+    refused = () if answer[0] else full(rates, states[::2], cost)
+    return Count(not refused, rates, states, refused, answer[1] or None)
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,11 @@ MORE = object()  # an answer that is not all there
 PIECE = 4096  # bytes read at once; an answer has a hundred
 
 
+def packed(command: tuple[str | int | bytes, ...]) -> bytes:
+    """As it goes over the wire."""
+    return bytes(pack_command(command))  # type: ignore[arg-type]  # its stub allows one item
+
+
 class Wire:
     """Thread-safe. Nothing is sent twice: a counter would charge twice."""
 
@@ -33,11 +38,14 @@ class Wire:
 
     def ask(self, *command: str | int | bytes) -> Any:
         """The answer of Redis. Raises RedisError or OSError."""
-        packed = pack_command(command)  # type: ignore[arg-type]  # its stub allows one item
+        return self.send(packed(command))
+
+    def send(self, command: bytes) -> Any:
+        """The same for a command that was packed before."""
         now = self._clock()
         line = self._take(now)
         try:
-            answer = line.ask(packed)
+            answer = line.ask(command)
             if isinstance(answer, (ConnectionError, ReadOnlyError)):  # loading, full, locked, the master no longer
                 raise answer
         except (RedisError, OSError):  # the other connections lead to the same place
@@ -86,9 +94,9 @@ class _Line:
             notEnoughData=MORE,
         )
 
-    def ask(self, packed: bytes) -> Any:
+    def ask(self, command: bytes) -> Any:
         """The answer; a refusal is one, too. Raises OSError, ConnectionError, InvalidResponse."""
-        self._socket.sendall(packed)
+        self._socket.sendall(command)
         while (answer := self._reader.gets()) is MORE:
             piece = self._socket.recv(PIECE)
             if not piece:

@@ -17,7 +17,7 @@ PLAN = Plan("pro", "Pro", (MINUTE, HOUR))
 
 
 def decision(record=RECORD, plan=PLAN, **changes):
-    count = Count(True, (MINUTE, HOUR), [599, 0], [41, 3600])._replace(**changes)
+    count = Count(True, (MINUTE, HOUR), (599, 41, 0, 3600))._replace(**changes)
     return Decision(Outcome.ALLOWED, record, plan, count)
 
 
@@ -29,7 +29,7 @@ CASES = {
     "odd words": decision(RECORD._replace(owner='100 % "limits":[ %d %s {} é \\', plan="%(x)s")),
     "features": decision(plan=Plan("pro", "Pro", (MINUTE,), features=("50 %", '"'))),
     "odd names": decision(rates=(Rate('%d "x"', 1, 1), HOUR)),
-    "no windows": decision(rates=(), remaining=[], resets=[]),
+    "no windows": decision(rates=(), states=()),
     "a quota": decision(quota=Allowance(QUOTA, 9, 8, 7, 10)),
     "refused": decision(admitted=False, refused=("hour",))._replace(outcome=Outcome.RATE_LIMITED, detail="full"),
     "unknown": Decision(Outcome.INVALID_KEY, detail="no"),
@@ -44,7 +44,7 @@ def test_both_ways_write_the_same(given):
 
 
 def test_the_numbers_are_of_this_request():
-    later = decision(remaining=[1, 2], resets=[3, 4])
+    later = decision(states=(1, 3, 2, 4))
     limits = [json.loads(written(one, base=None, request_id="r"))["limits"] for one in (decision(), later)]
 
     assert [[window["remaining"] for window in one] for one in limits] == [[599, 0], [1, 2]]

@@ -10,8 +10,8 @@ FULL_MINUTE, FULL_HOUR = Allowance("minute", 600, 0, 41, 60), Allowance("hour", 
 
 def count_of(*allowances, **rest):
     rates = tuple(Rate(one.name, one.limit, one.window) for one in allowances)
-    remaining, resets = [one.remaining for one in allowances], [one.reset for one in allowances]
-    return Count(admitted=not rest, rates=rates, remaining=remaining, resets=resets, **rest)
+    states = [number for one in allowances for number in (one.remaining, one.reset)]
+    return Count(admitted=not rest, rates=rates, states=states, **rest)
 
 
 def test_every_window_is_listed():

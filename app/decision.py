@@ -132,13 +132,11 @@ def missing(toll: Toll, record: KeyRecord, plan: Plan) -> str:
         return f"This key lacks the scope {' '.join(lacking)}."
     if toll.feature and toll.feature not in plan.features:
         return f"The plan {plan.slug} does not include {toll.feature}."
-    return never_fits(toll.cost, record, plan)
+    return never_fits(toll.cost, record, plan) if toll.cost > 1 else ""
 
 
 def never_fits(cost: int, record: KeyRecord, plan: Plan) -> str:
     """Which limit could not hold a request of this cost however empty it were, in words; empty when none."""
-    if cost == 1:
-        return ""
     for rate in rates_of(plan, record.limits):
         if cost > rate.limit:
             return f"A request that costs {cost} can never pass: the limit is {rate.limit} per {rate.window} s."
@@ -156,15 +154,18 @@ def credentials(headers: Headers, *, prefix: str) -> ParsedKey | Decision:
 
 def key_text(headers: Headers) -> str | Decision:
     """What was sent as `X-API-Key` or `Authorization: Bearer`; a refusal when there is none or two that differ."""
-    direct = headers.get("X-API-Key") or ""
-    scheme, _, bearer = (headers.get("Authorization") or "").partition(" ")
+    direct = (headers.get("X-API-Key") or "").strip()
+    authorization = headers.get("Authorization")
+    if direct and not authorization:
+        return direct
+    scheme, _, bearer = (authorization or "").partition(" ")
     bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-    text = direct.strip() or bearer
+    text = direct or bearer
     if not text:
         return Decision(
             Outcome.MISSING_KEY, detail="Send your key in the X-API-Key header, or as Authorization: Bearer."
         )
-    if direct.strip() and bearer and direct.strip() != bearer:
+    if direct and bearer and direct != bearer:
         return Decision(Outcome.AMBIGUOUS_KEY, detail="X-API-Key and Authorization hold different keys. Send one.")
     return text
 

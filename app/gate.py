@@ -152,10 +152,9 @@ class Gate:
     def _judge(self, record: KeyRecord, known: Standing | None, toll: Toll, now: datetime) -> Standing | Decision:
         """How the key stands now; a refusal where it does not work, or lacks what this request asks for."""
         standing = known if known and now < known.until else stand(self._tollgate, record, now)
-        if toll is PLAIN or isinstance(standing, Decision):
+        if isinstance(standing, Decision) or not (lacking := missing(toll, record, standing.plan)):
             return standing
-        lacking = missing(toll, record, standing.plan)
-        return Decision(Outcome.INSUFFICIENT_SCOPE, record, standing.plan, detail=lacking) if lacking else standing
+        return Decision(Outcome.INSUFFICIENT_SCOPE, record, standing.plan, detail=lacking)
 
     def _announce(self, record: KeyRecord, count: Count) -> None:
         """The counter store knows no version (new, or flushed): tell it, so that copies of this key can be confirmed."""

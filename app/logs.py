@@ -17,9 +17,6 @@ from app import audit
 HEADER = "X-Request-Id"
 TALKATIVE = ("stripe", "urllib3", "werkzeug")  # they log whole requests below WARNING
 
-_RANDOM = (
-    random.Random()
-)  # unique is enough; asking the system for secrets would hand every request's turn to another thread
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _SECRETS: Final = (
     (
@@ -78,7 +75,11 @@ def choose_request_id(given: str) -> str:
 
 
 def _new_id() -> str:
-    return f"req_{_RANDOM.getrandbits(96):024x}"
+    """Unique is enough: to ask the system for secrets would hand every request's turn to another thread.
+
+    Python's own generator, which it seeds anew in a forked worker; one made here would repeat itself in each of them.
+    """
+    return f"req_{random.getrandbits(96):024x}"
 
 
 def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

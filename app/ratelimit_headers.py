@@ -21,9 +21,9 @@ def headers_of(count: Count) -> dict[str, str]:
     headers = {
         "RateLimit-Policy": policy,
         "RateLimit": pattern % (*states,),
-        "X-RateLimit-Limit": limits[tightest],
-        "X-RateLimit-Remaining": str(states[2 * tightest]),
-        "X-RateLimit-Reset": str(states[2 * tightest + 1]),
+        "X-RateLimit-Limit": limits[tightest // 2],
+        "X-RateLimit-Remaining": str(states[tightest]),
+        "X-RateLimit-Reset": str(states[tightest + 1]),
     }
     return headers if count.admitted else {**headers, "Retry-After": str(_wait(count))}
 
@@ -39,12 +39,12 @@ def _wait(count: Count) -> int:
 
 
 def _tightest(states: Sequence[int]) -> int:
-    """The place of the limit with the least left; of several the one that resets last."""
-    remaining = states[::2]
-    least = min(remaining)
-    if remaining.count(least) == 1:
-        return remaining.index(least)
-    return max((reset, place) for place, reset in enumerate(states[1::2]) if remaining[place] == least)[1]
+    """Where the limit with the least left begins; of several the one that resets last."""
+    tightest = 0
+    for place in range(2, len(states), 2):
+        if (states[place], -states[place + 1]) < (states[tightest], -states[tightest + 1]):
+            tightest = place
+    return tightest
 
 
 @lru_cache(maxsize=1024)

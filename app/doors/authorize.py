@@ -7,7 +7,7 @@ whatever X-Forwarded-* says, it decides nothing.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -40,6 +40,11 @@ class Route(BaseModel):
     scope: Scopes | None = None
     feature: Feature | None = None
     mode: Literal["nginx"] | None = None
+
+    @cached_property
+    def toll(self) -> Toll:
+        """The same in the gate's words."""
+        return Toll(self.cost, self.scope, self.feature)
 
 
 def authorize(
@@ -77,7 +82,7 @@ def for_nginx(reply: Reply) -> Reply:
 def _judge(
     gate: Gate, headers: Headers, *, route: Route, request_id: str, told: Callable[[Decision], Decision]
 ) -> Reply:
-    decision = gate.decide(headers, Toll(route.cost, route.scope, route.feature))
+    decision = gate.decide(headers, route.toll)
     if decision.outcome is not Outcome.ALLOWED:
         decision = told(decision)
     limits = headers_of(decision.count) if decision.count else {}

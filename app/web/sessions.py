@@ -9,7 +9,8 @@ class LazySessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """An empty one without asking further where the cookie was not sent."""
-        if self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", ""):
+        cookies = request.environ.get("HTTP_COOKIE")
+        if not cookies or self.get_cookie_name(app) not in cookies:
             return self.session_class()
         return super().open_session(app, request)
 

@@ -6,6 +6,7 @@ packet is woken twice, and that cost this process more than a packet for each: d
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from hiredis import Reader, pack_command
@@ -21,6 +22,10 @@ from redis.exceptions import (
 IDLE_SECONDS = 1.0  # a connection used since is believed to be there: asking costs as much as a question
 MORE = object()  # an answer that is not all there
 PIECE = 4096  # bytes read at once; an answer has a hundred
+AWAY = (
+    ConnectionError,
+    ReadOnlyError,
+)  # answers of a store that is none now: loading, full, locked, the master no longer
 
 
 def packed(command: tuple[str | int | bytes, ...]) -> bytes:
@@ -46,12 +51,12 @@ class Wire:
         line = self._take(now)
         try:
             answer = line.ask(command)
-            if isinstance(answer, (ConnectionError, ReadOnlyError)):  # loading, full, locked, the master no longer
-                raise answer
-        except (RedisError, OSError):  # the other connections lead to the same place
-            line.close()
-            self.close()
+        except (RedisError, OSError):
+            self._lost(line)
             raise
+        if isinstance(answer, AWAY):
+            self._lost(line)
+            raise answer
         line.used = now
         self._idle.append(line)
         if isinstance(answer, ResponseError):
@@ -60,23 +65,29 @@ class Wire:
 
     def close(self) -> None:
         """Let go of every connection that nobody uses; the next question makes another."""
-        while (line := self._pop()) is not None:
-            line.close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _lost(self, line: "_Line") -> None:
+        """The other connections lead to the same place."""
+        line.close()
+        self.close()
 
     def _take(self, now: float) -> "_Line":
-        while (line := self._pop()) is not None:
-            if now - line.used < IDLE_SECONDS or not line.is_gone():
-                return line
+        try:
+            while True:
+                line = self._idle.pop()  # tried, not looked for first: another thread may take the last one in between
+                if now - line.used < IDLE_SECONDS or not line.is_gone():
+                    return line
+        except IndexError:
+            return self._connect()
+
+    def _connect(self) -> "_Line":
         # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
         connection = self._pool.connection_class(**self._pool.connection_kwargs)
         connection.connect()  # not left to the first command: only so do sentinels get asked for the master
         return _Line(connection)
-
-    def _pop(self) -> "_Line | None":
-        try:
-            return self._idle.pop()
-        except IndexError:  # between a look and a pop another thread may take the last one
-            return None
 
 
 class _Line:

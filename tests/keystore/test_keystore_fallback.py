@@ -3,6 +3,7 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -26,6 +27,9 @@ class Store:
 
     def peek(self, entitlement, rates, *, budget=None, block=None):
         return self.count(entitlement, rates)
+
+    def prepare(self, entitlement, rates):
+        return partial(self.count, entitlement, rates)
 
     def publish(self, entitlement, version):
         self.count(entitlement, ())
@@ -90,12 +94,13 @@ def ask_everything(counter):
     return [
         lambda: counter.count("ent_1", RATES),
         lambda: counter.peek("ent_1", RATES),
+        counter.prepare("ent_1", RATES),
         lambda: counter.publish("ent_1", 1),
         counter.ping,
     ]
 
 
-@pytest.mark.parametrize("question", range(4))
+@pytest.mark.parametrize("question", range(5))
 @pytest.mark.parametrize("where", ["nowhere", "hung", "garbage"])
 def test_a_dead_redis_is_said_to_be_down_in_time(request, where, question):
     ask = ask_everything(RedisCounter(request.getfixturevalue(where), timeout=TIMEOUT))[question]
@@ -111,6 +116,22 @@ def test_while_the_store_is_down_each_process_admits_its_share(counter):
 
     assert [count.admitted for count in counts] == [True, True, False, False, False]
     assert all(count.degraded for count in counts)
+
+
+def test_a_prepared_question_is_answered_by_the_share_too_and_shares_the_breaker(counter, store):
+    plainest = counter.prepare("ent_1", RATES)
+    counts = [plainest() for _ in range(3)]
+
+    assert [(count.admitted, count.degraded) for count in counts] == [(True, True), (True, True), (False, True)]
+    assert (store.asked, counter.degraded_total) == (1, 3)
+
+
+def test_a_prepared_question_goes_back_to_a_store_that_came_back(counter, store, clock):
+    plainest = counter.prepare("ent_1", RATES)
+    plainest()
+    store.down, clock.now = False, 5
+
+    assert (plainest().version, plainest().degraded) == (7, False)
 
 
 def test_a_share_is_never_nothing(counter):

@@ -48,6 +48,24 @@ def test_a_request_is_charged_to_every_window(counter):
     assert (count.admitted, remaining(count), count.refused) == (True, (1, 4), ())
 
 
+def test_a_prepared_question_counts_like_any_other(counter):
+    plainest = counter.prepare("ent_1", BOTH)
+    prepared, asked = [plainest() for _ in range(4)], [counter.count("ent_2", BOTH) for _ in range(4)]
+
+    assert [(one.admitted, remaining(one), one.refused) for one in prepared] == [
+        (one.admitted, remaining(one), one.refused) for one in asked
+    ]
+    assert remaining(counter.peek("ent_1", BOTH)) == (0, 3)
+
+
+def test_a_prepared_question_tells_of_a_newer_version(counter):
+    plainest = counter.prepare("ent_1", BOTH)
+    counter.publish("ent_1", 9)
+
+    count = plainest()
+    assert 9 in {count.version, count.heard}
+
+
 def test_a_full_window_refuses_by_name(counter):
     count = spend(counter, BOTH, 3)
 

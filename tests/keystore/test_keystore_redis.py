@@ -90,3 +90,11 @@ def test_a_script_that_redis_has_forgotten_is_sent_again(redis_counter, redis):
     redis.script_flush()
 
     assert redis_counter.count("ent_1", SLOW).allowances[0].remaining == 3
+
+
+def test_a_prepared_question_survives_that_too(redis_counter, redis):
+    plainest = redis_counter.prepare("ent_1", SLOW)
+    plainest()
+    redis.script_flush()
+
+    assert plainest().allowances[0].remaining == 3

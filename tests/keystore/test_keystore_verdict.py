@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keystore import KeyRecord, Plan, Rate, Verdict, judge, rates_of
+from keystore.verdict import works_until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEFORE, AFTER, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1), NOW + timedelta(days=3)
@@ -58,6 +59,26 @@ PLAN = Plan("pro", "Pro", rates=(Rate("burst", 10, 1), Rate("minute", 600, 60)))
 )
 def test_each_state_has_one_verdict(state, verdict):
     assert judge(WORKING._replace(**state), NOW) is verdict
+
+
+@pytest.mark.parametrize(
+    ("state", "until"),
+    [
+        ({"ends_at": None}, None),
+        ({"ends_at": AFTER}, AFTER),
+        ({"ends_at": BEFORE, "grace_ends_at": AFTER}, AFTER),
+        ({"ends_at": LATER, "grace_ends_at": AFTER}, LATER),
+        ({"ends_at": LATER, "key_expires_at": AFTER}, AFTER),
+        ({"ends_at": None, "key_expires_at": LATER}, LATER),
+    ],
+)
+def test_what_is_valid_is_so_until_a_moment_known_before(state, until):
+    record, after = WORKING._replace(**state), until or LATER
+    shortly = timedelta(microseconds=1)
+
+    assert works_until(record) == until
+    assert judge(record, after - shortly) is Verdict.VALID
+    assert (judge(record, after) is Verdict.VALID) == (until is None)
 
 
 def test_a_record_does_not_show_its_mac():

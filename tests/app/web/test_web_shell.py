@@ -1,10 +1,12 @@
 """What stands around every answer: its request id, one line in the log, and no form without its token."""
 
 import json
+import multiprocessing
 
 import pytest
 
 from app.audit import request_id as audited_id
+from app.logs import choose_request_id
 
 
 @pytest.fixture
@@ -72,3 +74,16 @@ def test_a_service_token_that_is_wrong_leaves_a_line(client, lines):
     client.post("/v1/keys/verify", json={"key": "k"}, headers={"Authorization": "Bearer no-token-of-ours"})
 
     assert json.loads(lines())["status"] == 403
+
+
+def id_in_a_fork(told):
+    told.put(choose_request_id(""))
+
+
+def test_forked_workers_do_not_repeat_each_others_request_ids():
+    fork = multiprocessing.get_context("fork")
+    told = fork.SimpleQueue()
+    workers = [fork.Process(target=id_in_a_fork, args=(told,)) for _ in range(3)]
+    [(worker.start(), worker.join()) for worker in workers]
+
+    assert len({told.get() for _ in workers}) == 3

@@ -13,6 +13,7 @@ from app.bench.cases import Program
 from app.bench.ground import SERVER_CORE, Standing, pin
 from app.cli.demo import ROOT
 from app.cli.demo_processes import Processes, free_port
+from app.cli.serve import GRANIAN
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 READY_WITHIN = 120.0  # seconds; a peer fills its own table first
@@ -86,7 +87,8 @@ def _command(program: Program, port: int) -> list[str]:
     if program.server == "granian":
         threads = ["--blocking-threads", str(program.threads), "--no-access-log", "--log-level", "warning"]
         where = ["--host", "127.0.0.1", "--port", str(port), "--workers", str(program.workers)]
-        return ["granian", "--interface", "wsgi", *where, *threads, APPLICATION]
+        module = GRANIAN if program.contestant == "tollgate" else "granian"
+        return [module, "--interface", "wsgi", *where, *threads, APPLICATION]
     where = ["--bind", f"127.0.0.1:{port}", "--workers", str(program.workers), "--keep-alive", "15"]
     ours = ["--config", str(ROOT / "gunicorn.conf.py")] if program.contestant == "tollgate" else []
     return [

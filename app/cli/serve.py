@@ -14,6 +14,7 @@ from migrations import runner
 ROOT = Path(__file__).parents[2]  # holds wsgi.py and gunicorn.conf.py, in a checkout and in a wheel
 APPLICATION = "wsgi:app"
 GRANIAN_THREADS = 4  # unless the operator says: with more they wait for one another (docs/decisions/0016)
+GRANIAN = "app.cli.granian_server"
 STOP_SECONDS = "30"  # for requests in hand, as gunicorn.conf.py gives them
 
 
@@ -35,9 +36,9 @@ def command(*, upgrade: bool, server: str) -> None:
         )
     if upgrade:
         runner.upgrade(settings.database_url)
-    options = granian(settings) if server == "granian" else gunicorn()
+    module, options = (GRANIAN, granian(settings)) if server == "granian" else ("gunicorn", gunicorn())
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    os.execv(sys.executable, [sys.executable, "-m", server, *options, APPLICATION])  # noqa: S606 (no shell, nothing of a user's in it)
+    os.execv(sys.executable, [sys.executable, "-m", module, *options, APPLICATION])  # noqa: S606 (no shell, nothing of a user's in it)
 
 
 def gunicorn() -> list[str]:

@@ -1,14 +1,15 @@
 """Who is calling: the peer, or what a proxy that we trust says about it. PURE."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 
 
 def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterable[str]) -> str:
     """The nearest address that is not one of our proxies. `X-Forwarded-For` from anybody else is ignored."""
-    networks = [ip_network(name, strict=False) for name in trusted]
+    networks = [_network(name) for name in trusted]
     here = _parse(peer or "")
     if here is None:
         return "unknown"
@@ -26,6 +27,12 @@ def bucket(address: str) -> str:
     return str(IPv6Network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
+@lru_cache(maxsize=1024)
+def _network(name: str) -> IPv4Network | IPv6Network:
+    return ip_network(name, strict=False)
+
+
+@lru_cache(maxsize=1024)
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.strip())

@@ -2,9 +2,14 @@
 
 Only refusals are counted and only refusals change: a key that works passes from the same address as ever, for many people may
 share one. Each process counts for itself.
+
+What is refused then is answered slowly, as long as no more than some of the threads are busy with waiting: a flood on few
+connections gets no further than that, and those who pay do not notice it.
 """
 
+import time
 from collections.abc import Callable, Iterable
+from threading import BoundedSemaphore
 from wsgiref.types import WSGIEnvironment
 
 from app.decision import Decision, Outcome
@@ -16,11 +21,12 @@ from keystore.plans import Count, Rate
 RATE = Rate("refused-keys", 600, 60)  # whole companies share an address
 MOST_REFUSED = 50_000  # refusals, so addresses at most, that are remembered; then counting begins anew
 REFUSED = (Outcome.INVALID_KEY, Outcome.REVOKED_KEY)  # not those that only need to be paid
+PAUSE = 0.05  # seconds
 DETAIL = "Too many keys or tokens from this address were refused in this minute. Those that work still pass."
 
 
 class RefusedKeys:
-    """One per app. Thread-safe. `trusted`: proxies whose X-Forwarded-For is believed."""
+    """One per app. Thread-safe. `trusted`: proxies whose X-Forwarded-For is believed. `slow`: threads that may wait at once."""
 
     def __init__(
         self,
@@ -29,7 +35,10 @@ class RefusedKeys:
         rate: Rate = RATE,
         clock: Callable[[], float] = steady_time,
         most: int = MOST_REFUSED,
+        slow: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._waiting, self._sleep = BoundedSemaphore(slow) if slow else None, sleep
         self._trusted, self._rates = tuple(trusted), (rate,)
         self._clock, self._most = clock, most
         self._begin()
@@ -46,7 +55,17 @@ class RefusedKeys:
         self._since += 1
         here = client_address(environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted)
         count = self._counter.count(bucket(here), self._rates)
-        return None if count.admitted else count
+        if count.admitted:
+            return None
+        self._wait()
+        return count
+
+    def _wait(self) -> None:
+        if self._waiting and self._waiting.acquire(blocking=False):
+            try:
+                self._sleep(PAUSE)
+            finally:
+                self._waiting.release()
 
     def _begin(self) -> None:
         self._counter, self._since = MemoryCounter(self._clock), 0

@@ -41,6 +41,7 @@ ASKING = ("recovery.ask", "lost.ask_by_hand")
 LETTERS = "3/hour"  # to one address, whoever asks; told in the same way whether we know it or not
 LIMITED_BLUEPRINTS = (held.name, admin_access.api.name)
 HOLDERS = "600/minute"  # on the blueprint: it holds before the key is looked up
+MOST_SLOW = 2  # threads; a server may have as few as four
 ADMIN_FAILURES = "20/minute"
 
 
@@ -59,7 +60,8 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     keep_to_blueprints(app, limiter)
     app.extensions["throttle"] = limiter
-    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies)
+    slow = min(MOST_SLOW, tollgate.settings.threads // 2)
+    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies, slow=slow)
     for endpoint, limit in LIMITS.items():
         app.view_functions[endpoint] = limiter.limit(limit)(app.view_functions[endpoint])  # type: ignore[assignment]
     by_address = limiter.shared_limit(LETTERS, scope="recovery-letters", key_func=asked_about)

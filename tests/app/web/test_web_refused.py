@@ -1,9 +1,14 @@
 """Floods of keys and tokens that are refused: their senders are told to wait, and nobody else notices."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
+from app import create_app
 from app.decision import MALFORMED, Decision, Outcome
 from app.web.refused import RefusedKeys
 from keystore import Rate, generate
@@ -129,3 +134,47 @@ def test_what_was_allowed_is_not_touched():
     allowed = Decision(Outcome.ALLOWED)
 
     assert RefusedKeys([]).told(allowed, {}) is allowed
+
+
+class Sleepers:
+    """Sleeps until it is let go, and knows how many do."""
+
+    def __init__(self):
+        self.asleep, self.most, self.let_go = 0, 0, threading.Event()
+
+    def __call__(self, _seconds):
+        self.asleep += 1
+        self.most = max(self.most, self.asleep)
+        self.let_go.wait(10)
+
+
+@pytest.fixture
+def sleepers():
+    return Sleepers()
+
+
+def test_refusals_beyond_the_share_wait_on_some_threads_only(sleepers):
+    keys = RefusedKeys([], rate=Rate("refused-keys", 1, 3600), slow=2, sleep=sleepers)
+    with ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(keys.told, MALFORMED, {"REMOTE_ADDR": "198.51.100.7"}) for _ in range(8)]
+        at_once = [one.result(10).outcome for one in islice(as_completed(answers, timeout=10), 6)]
+        sleepers.let_go.set()
+
+    assert (len(at_once), sleepers.most) == (6, 2)
+    assert [answer.result().outcome for answer in answers].count(Outcome.RATE_LIMITED) == 7
+
+
+def test_within_the_share_nobody_waits(sleepers):
+    sleepers.let_go.set()
+    keys = RefusedKeys([], rate=Rate("refused-keys", 5, 3600), slow=2, sleep=sleepers)
+    [keys.told(MALFORMED, {"REMOTE_ADDR": "198.51.100.7"}) for _ in range(5)]
+
+    assert sleepers.most == 0
+
+
+@pytest.mark.parametrize(("threads", "slow"), [(1, 0), (2, 1), (8, 2)])
+def test_a_server_with_few_threads_makes_fewer_wait(web_tollgate, threads, slow):
+    settings = web_tollgate.settings.model_copy(update={"threads": threads})
+    keys = create_app(tollgate=replace(web_tollgate, settings=settings)).extensions["refused_keys"]
+
+    assert slow == (keys._waiting._value if keys._waiting else 0)

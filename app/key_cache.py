@@ -26,7 +26,7 @@ MOST_NEW_KEYS = 10_000
 TOUCH_SECONDS = 60.0
 
 _LOADED = struct.Struct("d")
-_SALT = os.urandom(16)  # digests mean nothing outside this process
+_SALT = os.urandom(16)  # digests mean nothing outside this server
 
 
 @dataclass(eq=False, slots=True)

@@ -12,6 +12,7 @@ from keystore.plans import Count, Plan
 from keystore.verdict import KeyRecord, Verdict, judge, works_until
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
+NOT_AGAIN = datetime.min.replace(tzinfo=UTC)
 
 
 class Standing(NamedTuple):
@@ -39,6 +40,6 @@ def stand(tollgate: Tollgate, record: KeyRecord, now: datetime) -> Standing | De
         )
     terms = terms_of(record, plan, now)
     if terms.budget is not None:
-        return Standing(record, plan, terms, now, None)
+        return Standing(record, plan, terms, NOT_AGAIN, None)
     plainest = tollgate.counter.prepare(terms.entitlement, terms.rates)
     return Standing(record, plan, terms, works_until(record) or FOR_EVER, plainest)

@@ -127,5 +127,6 @@ def init_app(app: OpenAPI) -> None:
         app.register_blueprint(site)
         app.before_request_funcs[site.name].insert(0, csrf.protect)
     languages.init_app(app)
+    app.extensions["in_hand"] = set()  # the threads that have a request, as app.web.shell keeps it
     throttle.init_app(app)
     app.jinja_env.globals.update(test_mode=tollgate.settings.mode == "test", base=tollgate.settings.public_url)

@@ -3,13 +3,13 @@
 Only refusals are counted and only refusals change: a key that works passes from the same address as ever, for many people may
 share one. Each process counts for itself.
 
-What is refused then is answered slowly, as long as no more than some of the threads are busy with waiting: a flood on few
-connections gets no further than that, and those who pay do not notice it.
+What is refused then is answered slowly while the process has nearly nothing else in hand, and by one thread only: a flood on
+one connection gets no further than that, and those who pay hardly notice it. No queue ever waits for it.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from threading import BoundedSemaphore
+from collections.abc import Callable, Collection, Iterable
+from threading import Lock
 from wsgiref.types import WSGIEnvironment
 
 from app.decision import Decision, Outcome
@@ -22,11 +22,14 @@ RATE = Rate("refused-keys", 600, 60)  # whole companies share an address
 MOST_REFUSED = 50_000  # refusals, so addresses at most, that are remembered; then counting begins anew
 REFUSED = (Outcome.INVALID_KEY, Outcome.REVOKED_KEY)  # not those that only need to be paid
 PAUSE = 0.05  # seconds
+FEW = 2  # requests in hand, the refused one among them
 DETAIL = "Too many keys or tokens from this address were refused in this minute. Those that work still pass."
 
 
 class RefusedKeys:
-    """One per app. Thread-safe. `trusted`: proxies whose X-Forwarded-For is believed. `slow`: threads that may wait at once."""
+    """One per app. Thread-safe. `trusted`: proxies whose X-Forwarded-For is believed. `in_hand`: of the requests at this moment,
+    something for each; None where nobody may be made to wait.
+    """
 
     def __init__(
         self,
@@ -35,10 +38,10 @@ class RefusedKeys:
         rate: Rate = RATE,
         clock: Callable[[], float] = steady_time,
         most: int = MOST_REFUSED,
-        slow: int = 0,
+        in_hand: Collection[int] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._waiting, self._sleep = BoundedSemaphore(slow) if slow else None, sleep
+        self._in_hand, self._waiting, self._sleep = in_hand, Lock(), sleep
         self._trusted, self._rates = tuple(trusted), (rate,)
         self._clock, self._most = clock, most
         self._begin()
@@ -57,15 +60,17 @@ class RefusedKeys:
         count = self._counter.count(bucket(here), self._rates)
         if count.admitted:
             return None
-        self._wait()
+        if environ.get("wsgi.multithread"):  # else the whole server would wait
+            self._wait()
         return count
 
     def _wait(self) -> None:
-        if self._waiting and self._waiting.acquire(blocking=False):
-            try:
-                self._sleep(PAUSE)
-            finally:
-                self._waiting.release()
+        if self._in_hand is None or len(self._in_hand) > FEW or not self._waiting.acquire(blocking=False):
+            return
+        try:
+            self._sleep(PAUSE)
+        finally:
+            self._waiting.release()
 
     def _begin(self) -> None:
         self._counter, self._since = MemoryCounter(self._clock), 0

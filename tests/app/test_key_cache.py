@@ -75,3 +75,10 @@ def test_the_oldest_tenth_makes_room(small):
     small.put("tg_20", record(20))
 
     assert [n for n in range(21) if small.find(f"tg_{n}") is None] == [0, 1]
+
+
+def test_a_key_that_is_read_anew_needs_no_room(small):
+    [small.put(f"tg_live_{n}", record(n)) for n in range(20)]
+    small.put("tg_live_7", record(7)._replace(version=2))
+
+    assert [small.find(f"tg_live_{n}").record.version for n in range(20)] == [1 + (n == 7) for n in range(20)]

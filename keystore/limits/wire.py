@@ -22,10 +22,8 @@ from redis.exceptions import (
 IDLE_SECONDS = 1.0  # a connection used since is believed to be there: asking costs as much as a question
 MORE = object()  # an answer that is not all there
 PIECE = 4096  # bytes read at once; an answer has a hundred
-AWAY = (
-    ConnectionError,
-    ReadOnlyError,
-)  # answers of a store that is none now: loading, full, locked, the master no longer
+# Answers of a store that is none now: loading, full, locked, the master no longer.
+AWAY = (ConnectionError, ReadOnlyError)
 
 
 def packed(command: tuple[str | int | bytes, ...]) -> bytes:

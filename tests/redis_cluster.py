@@ -46,11 +46,14 @@ class Cluster:
         with Redis(port=port, socket_timeout=5, decode_responses=True) as redis:
             return redis.execute_command(*command)
 
-    def port_of(self, key: str) -> int:
+    def port_of(self, key: str) -> Any:
         """Of the node that has it now."""
-        slot = key_slot(key.encode())
-        ranges = self.ask(self.ports[0], "CLUSTER", "SLOTS")
-        return next(node[1] for low, high, node in ranges if low <= slot <= high)
+        return self._owner(key, self.ports[0])
+
+    def _owner(self, key: str, asked: int) -> int | None:
+        """As one node sees it; None where it sees none."""
+        slot, ranges = key_slot(key.encode()), self.ask(asked, "CLUSTER", "SLOTS")
+        return next((node[1] for low, high, node in ranges if low <= slot <= high), None)
 
     def announce(self, key: str) -> int:
         """Its slot is to go to another node; nothing goes there yet. The port of that node."""
@@ -76,6 +79,9 @@ class Cluster:
         slot, name = key_slot(key.encode()), self.ask(target, "CLUSTER", "MYID")
         for port in (target, *(port for port in self.ports if port != target)):
             self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", name)
+        # What a node hears of an older move may undo this one, until it hears of a newer epoch.
+        self.ask(target, "CLUSTER", "BUMPEPOCH")
+        wait_until(lambda: all(self._owner(key, port) == target for port in self.ports))
 
     def take_over(self, key: str) -> int:
         """Its slot becomes another node's while the one that has it says nothing, as after a failover. The port of that node."""

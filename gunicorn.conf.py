@@ -13,7 +13,7 @@ except (SettingsError, catalog_file.CatalogError) as error:
     raise SystemExit(str(error)) from None
 
 bind = f"0.0.0.0:{_settings.port}" if _settings.port else _settings.bind  # hosting platforms say only a port
-worker_class = "gthread"
+worker_class = "app.cli.gunicorn_worker.Worker"
 workers = _settings.web_concurrency
 threads = _settings.threads
 preload_app = False  # each worker opens its own database connections

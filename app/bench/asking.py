@@ -2,17 +2,30 @@
 
 import socket
 from itertools import cycle
+from threading import Event, Thread
 from typing import Any
 
 Requests = list[bytes]
 
 
-def ask_for_ever(port: int, requests: Requests, asked: Any) -> None:
-    """Until somebody ends this process. `asked` is a number in memory that both processes see."""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        for request in cycle(requests):
-            ask(connection, request)
-            asked.value += 1
+def ask_for_ever(port: int, requests: Requests, connections: int, asked: Any) -> None:
+    """On so many connections, until somebody ends this process. `asked` is a number in memory that both processes see."""
+    for number in range(connections):
+        mine = requests[number::connections]
+        Thread(target=_ask_on_one, args=(port, mine, asked), daemon=True).start()
+    Event().wait()
+
+
+def _ask_on_one(port: int, requests: Requests, asked: Any) -> None:
+    waiting = cycle(requests)
+    while True:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            for request in waiting:
+                head = ask(connection, request)
+                with asked.get_lock():
+                    asked.value += 1
+                if b"\r\nconnection: close" in head.lower():
+                    break
 
 
 def ask(connection: socket.socket, request: bytes) -> bytes:
@@ -20,9 +33,13 @@ def ask(connection: socket.socket, request: bytes) -> bytes:
     connection.sendall(request)
     answer = b""
     while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65536)
+        answer += connection.recv(65536) or _gone()
     head, _, body = answer.partition(b"\r\n\r\n")
     rest = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]) - len(body)
     while rest > 0:
-        rest -= len(connection.recv(65536))
+        rest -= len(connection.recv(65536) or _gone())
     return head
+
+
+def _gone() -> bytes:
+    raise ConnectionError("the server closed the connection in the middle of an answer")

@@ -1,6 +1,6 @@
 """What a payer notices of a flood of refused keys: `python -m app.bench.flood`.
 
-One connection asks with a paid key two hundred times a second; another one floods the same worker as fast as it is answered. In
+One connection asks with a paid key two hundred times a second; others flood the same worker as fast as they are answered. In
 turns: no flood, each kind of flood, and the same flood with keys that are paid, to compare with.
 """
 
@@ -35,14 +35,15 @@ def kinds(paid: list[str]) -> dict[str, Requests]:
         "no flood": [],
         "malformed keys": [_gated(f"tg_test_{n}") for n in range(KEYS)],
         "unknown keys": [_gated(key) for key in unknown],
+        "unknown keys, each on a new connection": [_gated(key, more="Connection: close\r\n") for key in unknown],
         "unknown keys at /v1/authz": [_gated(key, path="/v1/authz") for key in unknown],
         "wrong service tokens": [_verify(f"{SERVICE_TOKEN[:-6]}{n:06}") for n in range(KEYS)],
         "paid keys": [_gated(key) for key in paid],
     }
 
 
-def _gated(key: str, *, path: str = "/hello") -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n\r\n".encode()
+def _gated(key: str, *, path: str = "/hello", more: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n{more}\r\n".encode()
 
 
 def _verify(token: str) -> bytes:
@@ -51,14 +52,14 @@ def _verify(token: str) -> bytes:
 
 
 @contextmanager
-def flooding(port: int, requests: Requests) -> Iterator[Callable[[], int]]:
-    """Another process asks all the time, on one connection. Gives a function that tells how often so far."""
+def flooding(port: int, requests: Requests, connections: int) -> Iterator[Callable[[], int]]:
+    """Another process asks all the time, on so many connections. Gives a function that tells how often so far."""
     context = get_context("spawn")
     asked = context.Value("q", 0)
     if not requests:
         yield lambda: 0
         return
-    process = context.Process(target=ask_for_ever, args=(port, requests, asked), daemon=True)
+    process = context.Process(target=ask_for_ever, args=(port, requests, connections, asked), daemon=True)
     process.start()
     pin(process.pid or 0, LOAD_CORE)
     try:
@@ -91,18 +92,20 @@ def paying(port: int, requests: Requests, *, seconds: float) -> list[float]:
 @click.option("--server", type=click.Choice(["gthread", "granian"]), default="gthread", help="Which server.")
 @click.option("--rounds", type=click.IntRange(1, 50), default=5, help="Turns of each kind. Default 5.")
 @click.option("--seconds", type=click.FloatRange(0.1, 60), default=3, help="Length of a turn. Default 3.")
-def command(*, server: str, rounds: int, seconds: float) -> None:
+@click.option("--connections", type=click.IntRange(1, 500), default=16, help="Of the flood. Default 16.")
+def command(*, server: str, rounds: int, seconds: float, connections: int) -> None:
     """Measure a payer's p50 and p99 beside floods of refused keys."""
     ground = Ground("sqlite", "redis", keys=100)
     with tempfile.TemporaryDirectory(prefix="tollgate-flood-") as folder, stand(ground, Path(folder)) as standing:
         running = Server(Program("tollgate", server, ground), standing, Path(folder))
         try:
-            _measure(running.port, standing.key_files[f"{PLAN}3"].read_text().split(), rounds=rounds, seconds=seconds)
+            keys = standing.key_files[f"{PLAN}3"].read_text().split()
+            _measure(running.port, keys, rounds=rounds, seconds=seconds, connections=connections)
         finally:
             running.stop()
 
 
-def _measure(port: int, paid: list[str], *, rounds: int, seconds: float) -> None:
+def _measure(port: int, paid: list[str], *, rounds: int, seconds: float, connections: int) -> None:
     payers = [_gated(key) for key in paid[:50]]
     paying(port, payers, seconds=0.2)
     floods = kinds(paid[50:])
@@ -110,7 +113,7 @@ def _measure(port: int, paid: list[str], *, rounds: int, seconds: float) -> None
     with click.progressbar(length=rounds * len(floods), label="measuring") as bar:
         for _ in range(rounds):
             for kind, requests in floods.items():
-                with flooding(port, requests) as asked:
+                with flooding(port, requests, connections) as asked:
                     before = asked()
                     times = paying(port, payers, seconds=seconds)
                     rate = (asked() - before) / seconds

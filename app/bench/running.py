@@ -93,9 +93,7 @@ def _command(program: Program, port: int) -> list[str]:
     ours = ["--config", str(ROOT / "gunicorn.conf.py")] if program.contestant == "tollgate" else []
     return [
         "gunicorn",
-        *ours,
-        "--worker-class",
-        "gthread",
+        *(ours or ["--worker-class", "gthread"]),
         "--threads",
         str(program.threads),
         *where,

@@ -35,6 +35,7 @@ from app.web import (
 from app.web.answers import Problem
 from app.web.reading import API_BODY, StrictRequest, refusal
 from app.web.sessions import LazySessions
+from app.web.shell import WholeResponse
 
 API = (
     plans.api,
@@ -67,6 +68,7 @@ class StrictOpenAPI(OpenAPI):
     """A Flask app that describes itself and reads JSON strictly."""
 
     request_class = StrictRequest
+    response_class = WholeResponse
     session_interface = LazySessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,6 +129,5 @@ def init_app(app: OpenAPI) -> None:
         app.register_blueprint(site)
         app.before_request_funcs[site.name].insert(0, csrf.protect)
     languages.init_app(app)
-    app.extensions["in_hand"] = set()  # the threads that have a request, as app.web.shell keeps it
     throttle.init_app(app)
     app.jinja_env.globals.update(test_mode=tollgate.settings.mode == "test", base=tollgate.settings.public_url)

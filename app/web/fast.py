@@ -47,7 +47,7 @@ class FastDoors:
         policies = Policies(settings)
         self._app = app
         self._flask = app.wsgi_app
-        self._apology = Shell(self._apologize, policies, app.extensions["in_hand"])
+        self._apology = Shell(self._apologize, policies)
         self._always = policies.of_data
         self._services = verify.Services(settings.service_tokens)
         self._doors: dict[str, tuple[str, Door]] = {

@@ -8,11 +8,10 @@ from __future__ import annotations  # what stands at a function inside a functio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from threading import get_ident
 from types import TracebackType
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask
+from flask import Flask, Response
 
 from app import audit
 from app.logs import HEADER, choose_request_id
@@ -33,17 +32,29 @@ log = logging.getLogger(__name__)
 def init_app(app: Flask) -> None:
     """Put it around the application and everything that was put around it before."""
     tollgate: Tollgate = app.extensions["tollgate"]
-    shell = Shell(app.wsgi_app, Policies(tollgate.settings), app.extensions["in_hand"])
+    shell = Shell(app.wsgi_app, Policies(tollgate.settings))
     app.wsgi_app = shell  # type: ignore[method-assign]  # as Flask's documentation says to
 
 
-class Shell:
-    """A WSGI application around another one. `in_hand` has the threads that are inside."""
+class WholeResponse(Response):
+    """Flask's, but a body that is there is handed over as a list, which granian sends at once: for anything else it opens a stream."""
 
-    def __init__(self, application: WSGIApplication, policies: Policies, in_hand: set[int]) -> None:
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """The body as WSGI wants it."""
+        body = super().get_app_iter(environ)
+        if not self.is_sequence:
+            return body
+        pieces = list(body)
+        self.close()
+        return pieces
+
+
+class Shell:
+    """A WSGI application around another one."""
+
+    def __init__(self, application: WSGIApplication, policies: Policies) -> None:
         self._application = application
         self._policies = policies
-        self._in_hand = in_hand
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -62,13 +73,10 @@ class Shell:
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         audit.request_id.set(request_id)
-        thread = get_ident()
-        self._in_hand.add(thread)
         try:
             body = self._application(environ, start)
             write_line(environ, seen, started)
         finally:
-            self._in_hand.discard(thread)
             audit.request_id.set(None)  # threads are reused: the next request must not inherit this one's id
         return body
 

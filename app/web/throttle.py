@@ -41,7 +41,6 @@ ASKING = ("recovery.ask", "lost.ask_by_hand")
 LETTERS = "3/hour"  # to one address, whoever asks; told in the same way whether we know it or not
 LIMITED_BLUEPRINTS = (held.name, admin_access.api.name)
 HOLDERS = "600/minute"  # on the blueprint: it holds before the key is looked up
-THREADS_TO_SPARE = 4  # fewer, and none of them is made to wait with a refusal
 ADMIN_FAILURES = "20/minute"
 
 
@@ -60,9 +59,7 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     keep_to_blueprints(app, limiter)
     app.extensions["throttle"] = limiter
-    enough = tollgate.settings.threads >= THREADS_TO_SPARE
-    in_hand = app.extensions["in_hand"] if enough else None
-    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies, in_hand=in_hand)
+    app.extensions["refused_keys"] = RefusedKeys(tollgate.settings.trusted_proxies)
     for endpoint, limit in LIMITS.items():
         app.view_functions[endpoint] = limiter.limit(limit)(app.view_functions[endpoint])  # type: ignore[assignment]
     by_address = limiter.shared_limit(LETTERS, scope="recovery-letters", key_func=asked_about)

@@ -1,16 +1,12 @@
 """Floods of keys and tokens that are refused: their senders are told to wait, and nobody else notices."""
 
 import os
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
-from itertools import islice
 
 import pytest
 
-from app import create_app
 from app.decision import MALFORMED, Decision, Outcome
-from app.web.refused import RefusedKeys
+from app.web import resting
+from app.web.refused import AT_ONCE, RefusedKeys
 from keystore import Rate, generate
 
 RATE = Rate("refused-keys", 60, 60)
@@ -136,73 +132,39 @@ def test_what_was_allowed_is_not_touched():
     assert RefusedKeys([]).told(allowed, {}) is allowed
 
 
-class Sleepers:
-    """Sleeps until it is let go, and knows how many do."""
-
-    def __init__(self):
-        self.asleep, self.most, self.let_go = 0, 0, threading.Event()
-
-    def __call__(self, _seconds):
-        self.asleep += 1
-        self.most = max(self.most, self.asleep)
-        self.let_go.wait(10)
+FIVE_AN_HOUR = Rate("refused-keys", 5, 3600)
 
 
-@pytest.fixture
-def sleepers():
-    return Sleepers()
+def may_wait(keys, decision=MALFORMED):
+    environ = {"REMOTE_ADDR": "198.51.100.7"}
+    keys.told(decision, environ)
+    return resting.PLACE in environ
 
 
-def hurry(keys, **more):
-    return keys.told(MALFORMED, {"REMOTE_ADDR": "198.51.100.7", "wsgi.multithread": True} | more)
+def test_a_few_refusals_are_answered_at_once_and_further_ones_may_wait():
+    keys = RefusedKeys([])
+
+    assert [may_wait(keys) for _ in range(AT_ONCE + 2)] == [False] * AT_ONCE + [True] * 2
 
 
-ONE_AN_HOUR = Rate("refused-keys", 1, 3600)
+def test_what_is_beyond_the_share_may_wait_however_small_it_is():
+    keys = RefusedKeys([], rate=FIVE_AN_HOUR)
+
+    assert [may_wait(keys) for _ in range(7)] == [False] * 5 + [True] * 2
 
 
-def test_beyond_its_share_one_refusal_at_a_time_waits(sleepers):
-    keys = RefusedKeys([], rate=ONE_AN_HOUR, in_hand={1}, sleep=sleepers)
-    with ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(hurry, keys) for _ in range(8)]
-        at_once = [one.result(10).outcome for one in islice(as_completed(answers, timeout=10), 7)]
-        sleepers.let_go.set()
+@pytest.mark.parametrize("outcome", [Outcome.MISSING_KEY, Outcome.AMBIGUOUS_KEY])
+def test_who_sends_no_key_or_two_may_wait_but_is_told_what_is_wrong(outcome):
+    keys = RefusedKeys([], rate=FIVE_AN_HOUR)
+    [may_wait(keys) for _ in range(5)]
+    environ = {"REMOTE_ADDR": "198.51.100.7"}
 
-    assert (len(at_once), sleepers.most) == (7, 1)
-    assert [answer.result().outcome for answer in answers].count(Outcome.RATE_LIMITED) == 7
+    assert (keys.told(Decision(outcome), environ).outcome, resting.PLACE in environ) == (outcome, True)
 
 
-@pytest.mark.parametrize(
-    ("in_hand", "more"),
-    [({1, 2, 3}, {}), (None, {}), (set(), {"wsgi.multithread": False})],
-    ids=["others are at work", "few threads", "no threads"],
-)
-def test_nobody_waits_where_others_would_wait_behind(sleepers, in_hand, more):
-    sleepers.let_go.set()
-    keys = RefusedKeys([], rate=ONE_AN_HOUR, in_hand=in_hand, sleep=sleepers)
-    answers = [hurry(keys, **more).outcome for _ in range(3)]
+@pytest.mark.parametrize("outcome", [Outcome.PAYMENT_REQUIRED, Outcome.RATE_LIMITED, Outcome.ALLOWED])
+def test_who_has_a_key_never_waits(outcome):
+    keys = RefusedKeys([], rate=FIVE_AN_HOUR)
+    [may_wait(keys) for _ in range(6)]
 
-    assert (answers[1:], sleepers.most) == ([Outcome.RATE_LIMITED] * 2, 0)
-
-
-def test_within_the_share_nobody_waits(sleepers):
-    sleepers.let_go.set()
-    keys = RefusedKeys([], rate=Rate("refused-keys", 5, 3600), in_hand=set(), sleep=sleepers)
-    [hurry(keys) for _ in range(5)]
-
-    assert sleepers.most == 0
-
-
-@pytest.mark.parametrize(("threads", "may_wait"), [(1, False), (3, False), (4, True)])
-def test_a_server_with_few_threads_makes_nobody_wait(web_tollgate, threads, may_wait):
-    settings = web_tollgate.settings.model_copy(update={"threads": threads})
-    app = create_app(tollgate=replace(web_tollgate, settings=settings))
-
-    assert (app.extensions["refused_keys"]._in_hand is app.extensions["in_hand"]) is may_wait
-
-
-def test_the_shell_knows_how_many_requests_are_in_hand(web):
-    inside = []
-    web.add_url_rule("/inside", view_func=lambda: str(inside.append(len(web.extensions["in_hand"]))))
-    web.test_client().get("/inside")
-
-    assert (inside, len(web.extensions["in_hand"])) == ([1], 0)
+    assert not may_wait(keys, Decision(outcome))

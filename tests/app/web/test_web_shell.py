@@ -2,11 +2,15 @@
 
 import json
 import multiprocessing
+from itertools import repeat
 
 import pytest
+from flask import Response
+from werkzeug.test import create_environ
 
 from app.audit import request_id as audited_id
 from app.logs import choose_request_id
+from app.web.shell import WholeResponse
 
 
 @pytest.fixture
@@ -74,6 +78,32 @@ def test_a_service_token_that_is_wrong_leaves_a_line(client, lines):
     client.post("/v1/keys/verify", json={"key": "k"}, headers={"Authorization": "Bearer no-token-of-ours"})
 
     assert json.loads(lines())["status"] == 403
+
+
+def body_of(web, path, method="GET"):
+    """As the server gets it."""
+    return web.wsgi_app(create_environ(path, method=method), lambda *_: None)
+
+
+@pytest.mark.parametrize(("method", "size"), [("GET", 1), ("HEAD", 0)])
+def test_a_body_that_is_there_is_handed_over_as_a_list(web, method, size):
+    body = body_of(web, "/v1/plans", method)
+
+    assert (type(body), len(body)) == (list, size)
+
+
+def test_a_body_that_is_made_on_the_way_is_not_collected(web):
+    web.add_url_rule("/endless", view_func=lambda: Response(repeat(b"x")))
+
+    assert next(iter(body_of(web, "/endless"))) == b"x"
+
+
+def test_what_is_to_be_done_at_the_end_of_an_answer_is_done(web):
+    done, answer = [], WholeResponse("x")
+    answer.call_on_close(lambda: done.append(True))
+    web.add_url_rule("/closing", view_func=lambda: answer)
+
+    assert (body_of(web, "/closing"), done) == ([b"x"], [True])
 
 
 def id_in_a_fork(told):

@@ -1,0 +1,111 @@
+"""What stands between granian and the WSGI application in each worker: as granian's own, with one thing more: answers that may wait.
+
+Those that say to wait (to a flood of refused keys) are given a while later, by a thread of their own: none that answers is held up.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Protocol
+
+from app.web import resting
+from app.web.security import Headers
+
+log = logging.getLogger(__name__)
+
+ENVIRON: dict[str, Any] = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "granian",
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,  # what Werkzeug asks for: granian's input ends where the body does
+    "wsgi.multiprocess": True,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
+
+
+class Client(Protocol):
+    """granian's end of one request. Any thread may answer it, once."""
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes, /) -> None:
+        """Answer with a whole body."""
+
+    def response_iter(self, status: int, headers: Headers, body: Any, /) -> None:
+        """Answer with a body that is told piece by piece."""
+
+
+class Begun:
+    """What the application passed to start_response."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status: int = 500
+        self.headers: Headers = []
+
+    def __call__(self, status: str, headers: Headers, _exc_info: object = None, /) -> None:
+        """Be called by it."""
+        self.status, self.headers = int(status[:3]), headers
+
+
+class Pieces:
+    """A body that is told piece by piece, as granian wants it."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self.__next__ = iter(body).__next__
+
+    def close(self) -> None:
+        """At its end, or when nobody listens any more."""
+        if hasattr(self._body, "close"):
+            self._body.close()
+
+
+class Resting:
+    """Answers that are given later, each in its turn, by one thread."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        Thread(target=self._give, name="resting", daemon=True).start()
+
+    def take(self, answer: Callable[[], None]) -> bool:
+        """Whether there was room for one more."""
+        if self._waiting.qsize() >= resting.MOST:
+            return False
+        self._waiting.put(answer)
+        return True
+
+    def _give(self) -> None:
+        while True:
+            answer = self._waiting.get()
+            time.sleep(resting.GAP)
+            try:
+                answer()
+            except Exception:
+                log.exception("an answer that waited was not given")
+
+
+def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client, dict[str, Any]], int]:
+    """In the place of granian's own function of that shape. Access log and path prefix, which we do not use, are left out."""
+    waiting = Resting()
+
+    def answer(client: Client, scope: dict[str, Any]) -> int:
+        begun = Begun()
+        environ = ENVIRON | scope
+        body = application(environ, begun)
+        if not isinstance(body, list):
+            client.response_iter(begun.status, begun.headers, Pieces(body))
+        elif resting.PLACE not in environ or not waiting.take(partial(_give, client, begun, body)):
+            _give(client, begun, body)
+        return begun.status
+
+    return answer
+
+
+def _give(client: Client, begun: Begun, body: list[bytes]) -> None:
+    client.response_bytes(begun.status, begun.headers, b"".join(body))

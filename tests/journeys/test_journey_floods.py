@@ -1,0 +1,105 @@
+"""A flood of refused keys on many connections, against real servers: it is slowed down, and nobody else notices."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from threading import Event
+
+import pytest
+import requests
+from journey_processes import serve
+from journey_values import SANDBOX
+
+from app.web import resting
+from app.web.refused import AT_ONCE
+from keystore import generate
+from sandbox import Running
+
+CONNECTIONS = 16
+SECONDS = 3.0
+AT_MOST = 2 * AT_ONCE + SECONDS / resting.GAP  # answers to a flood; a minute may turn in the middle of it
+SPARE = 2 * CONNECTIONS  # one in hand on each connection, at either end
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def gateway(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    database = f"sqlite:///{folder / 'shop.db'}"
+    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=folder, server=request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def paid(gateway):
+    bought = gateway.shop.buy("team")
+    gateway.shop.act(bought, "pay")
+    return bought
+
+
+def unknown():
+    return generate("test", prefix="tg", seed=os.urandom(32))[1].reveal()
+
+
+def flood(url, until, *, address, kept=True):
+    """Ask with unknown keys on one connection, or on a new one each time, until told to stop: every answer's status."""
+    headers = {"X-Forwarded-For": address} | ({} if kept else {"Connection": "close"})
+    with requests.Session() as http:
+        answers = (
+            http.get(f"{url}/v1/whoami", headers=headers | {"X-API-Key": unknown()}, timeout=30) for _ in count()
+        )
+        return [answer.status_code for answer, _ in zip(answers, iter(until.is_set, True), strict=False)]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept connections", "new connections"])
+def test_a_flood_is_slow_and_a_working_key_passes_beside_it(gateway, paid, kept):
+    address, until = f"203.0.113.{kept + 1}", Event()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        floods = [pool.submit(flood, gateway.shop.url, until, address=address, kept=kept) for _ in range(CONNECTIONS)]
+        asked = paced(gateway, paid, seconds=SECONDS)
+        until.set()
+    answered = [status for one in floods for status in one.result()]
+
+    assert set(asked) == {"allowed"}
+    assert set(answered) <= {401, 429}
+    assert AT_ONCE < len(answered) <= AT_MOST + SPARE
+
+
+def paced(gateway, paid, *, seconds):
+    """What a payer is told, asking all the while."""
+    end = time.monotonic() + seconds
+    return [gateway.shop.gate(paid) for _ in iter(lambda: time.monotonic() > end or time.sleep(0.05), True)]
+
+
+def test_a_payer_at_the_address_of_a_flood_does_not_wait(gateway, paid):
+    until = Event()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        floods = [pool.submit(flood, gateway.shop.url, until, address="203.0.113.9") for _ in range(CONNECTIONS)]
+        time.sleep(1)  # by now all of them wait
+        headers = {"X-API-Key": paid.key, "X-Forwarded-For": "203.0.113.9"}
+        began = time.monotonic()
+        statuses = [
+            requests.get(f"{gateway.shop.url}/v1/whoami", headers=headers, timeout=30).status_code for _ in range(10)
+        ]
+        took = time.monotonic() - began
+        until.set()
+
+    assert statuses == [200] * 10
+    assert took < 10 * CONNECTIONS * resting.GAP  # had it waited in their turns
+    assert min(len(one.result()) for one in floods) > 0
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "granian"])
+def test_told_to_stop_it_gives_the_answers_that_wait(tmp_path, server):
+    database = f"sqlite:///{tmp_path / 'shop.db'}"
+    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=tmp_path, server=server) as gateway:
+        url, headers = f"{gateway.shop.url}/v1/whoami", {"X-API-Key": "nonsense"}
+        [requests.get(url, headers=headers, timeout=30) for _ in range(AT_ONCE)]
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            waiting = [pool.submit(requests.get, url, headers=headers, timeout=30) for _ in range(CONNECTIONS)]
+            time.sleep(resting.GAP * CONNECTIONS / 3)  # some are answered, the others wait
+            gateway.process.send_signal(signal.SIGTERM)
+            statuses = [answer.result().status_code for answer in waiting]
+
+        assert (statuses, gateway.process.wait(30)) == ([401] * CONNECTIONS, 0)

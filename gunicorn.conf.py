@@ -1,10 +1,10 @@
 """gunicorn's settings, taken from Tollgate's own: `gunicorn --config gunicorn.conf.py wsgi:app`, or `tollgate serve`."""
 
-import gc
 from typing import Any
 
-from app import catalog_file, factory, worker  # noqa: F401 (all code, once, before forking: a process that dies is replaced in 0.3 s)
+from app import catalog_file
 from app.config import SettingsError, load
+from app.servers import preload
 
 try:
     _settings = load()
@@ -13,7 +13,7 @@ except (SettingsError, catalog_file.CatalogError) as error:
     raise SystemExit(str(error)) from None
 
 bind = f"0.0.0.0:{_settings.port}" if _settings.port else _settings.bind  # hosting platforms say only a port
-worker_class = "app.cli.gunicorn_worker.Worker"
+worker_class = "app.servers.gunicorn_worker.Worker"
 workers = _settings.web_concurrency
 threads = _settings.threads
 preload_app = False  # each worker opens its own database connections
@@ -33,5 +33,4 @@ def on_starting(server: Any) -> None:
             f"{server.cfg.workers} workers would each count limits for themselves and admit {server.cfg.workers} times "
             "as much. Fix: set REDIS_URL, or use 1 worker (WEB_CONCURRENCY=1)."
         )
-    gc.collect()
-    gc.freeze()  # what was imported is left alone by every worker's collector: to look through it would be to copy it
+    preload.freeze()

@@ -14,7 +14,7 @@ from migrations import runner
 ROOT = Path(__file__).parents[2]  # holds wsgi.py and gunicorn.conf.py, in a checkout and in a wheel
 APPLICATION = "wsgi:app"
 GRANIAN_THREADS = 4  # unless the operator says: with more they wait for one another (docs/decisions/0016)
-GRANIAN = "app.cli.granian_server"
+GRANIAN = "app.servers.granian_server"
 STOP_SECONDS = "30"  # for requests in hand, as gunicorn.conf.py gives them
 
 

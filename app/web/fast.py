@@ -80,7 +80,7 @@ class FastDoors:
         told = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items(), *self._always]
         told.append((HEADER, request_id))
         start_response(STATUS[status], told)
-        return [body]
+        return [body] if body else []
 
     def _apologize(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._app.request_context(environ):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import WSGIEnvironment
 
 from app.decision import Decision, Outcome
-from app.web import resting
+from app.servers import resting
 from app.web.client_address import bucket, client_address
 from keystore.limits import MemoryCounter
 from keystore.limits.memory import steady_time

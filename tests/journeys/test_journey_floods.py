@@ -12,7 +12,7 @@ import requests
 from journey_processes import serve
 from journey_values import SANDBOX
 
-from app.web import resting
+from app.servers import resting
 from app.web.refused import AT_ONCE
 from keystore import generate
 from sandbox import Running

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -108,6 +109,37 @@ def test_a_worker_that_dies_is_replaced(tmp_path, server):
         wait_until(lambda: worker not in workers_of(gateway) and is_served(gateway), seconds=30)
 
         assert gateway.process.poll() is None
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "granian"])
+def test_an_answer_leaves_in_one_packet_and_its_connection_goes_on(tmp_path, server):
+    database = f"sqlite:///{tmp_path / 'shop.db'}"
+    with (
+        Running(SANDBOX) as sandbox,
+        serve(sandbox, database, folder=tmp_path, server=server, **SETTINGS) as gateway,
+        socket.create_connection(gateway.shop.url.removeprefix("http://").split(":"), timeout=10) as connection,
+    ):
+        packets = [asked(connection, method, path) for method, path in ONE_AFTER_THE_OTHER]
+
+    assert [packet[9:12] for packet in packets] == [b"200", b"200", b"401", b"404", b"200"]
+    assert [whole(packet) for packet in packets] == [True, False, True, True, True]  # a HEAD has no body
+
+
+ONE_AFTER_THE_OTHER = [
+    ("GET", "/v1/plans"), ("HEAD", "/v1/plans"), ("GET", "/v1/authz"), ("GET", "/nowhere"), ("GET", "/healthz"),
+]  # fmt: skip
+
+
+def asked(connection, method, path):
+    """The first packet of the answer."""
+    connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
+    return connection.recv(1 << 20)
+
+
+def whole(packet):
+    """Whether it has all of its body."""
+    head, _, body = packet.partition(b"\r\n\r\n")
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]) == len(body)
 
 
 def workers_of(gateway):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from app.decision import MALFORMED, Decision, Outcome
-from app.web import resting
+from app.servers import resting
 from app.web.refused import AT_ONCE, RefusedKeys
 from keystore import Rate, generate
 

@@ -1,6 +1,8 @@
-"""gunicorn's threaded worker, with one thing more: an answer that may wait (`app.web.resting`) does so without a thread.
+"""gunicorn's threaded worker, with two things more.
 
-It then closes its connection. What this needs of gunicorn is tested with the real one (tests/journeys/test_journey_floods.py).
+An answer that may wait (`app.servers.resting`) does so without a thread, and then closes its connection. And an answer whose body is
+there leaves in one packet: gunicorn sends head and body apart. What this needs of gunicorn is tested with the real one
+(tests/journeys/test_journey_floods.py, test_journey_servers.py).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.wsgi import Response
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from app.web import resting
+from app.servers import resting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +29,22 @@ class Later(BaseException):  # gunicorn handles every Exception itself
         super().__init__()
         self.response = response
         self.body = body
+
+
+class OnePacket:
+    """The socket of one answer: its head waits for its body."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._head: bytes | None = None
+
+    def sendall(self, data: bytes) -> None:
+        """Keep what comes first, send it with what comes next."""
+        if self._head is None:
+            self._head = data
+        else:
+            self._sock.sendall(self._head + data)
+            self._head = b""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -46,8 +64,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = self._application(environ, start_response)
-        response = getattr(start_response, "__self__", None)
-        if resting.PLACE in environ and type(response) is Response and len(self._waiting) < resting.MOST:
+        response: Any = getattr(start_response, "__self__", None)
+        if type(response) is not Response:  # HTTP/2
+            return body
+        if has_body(environ["REQUEST_METHOD"], response, body):
+            response.sock = OnePacket(response.sock)
+        if resting.PLACE in environ and len(self._waiting) < resting.MOST:
             raise Later(response, body)
         return body
 
@@ -81,6 +103,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def _sent(self, conn: TConn, given: Future[bool]) -> None:
         self.method_queue.defer(super().finish_request, conn, given)
+
+
+def has_body(method: str, response: Response, body: Iterable[bytes]) -> bool:
+    """Whether gunicorn will send all of one piece after the head."""
+    if method == "HEAD" or response.status_code < 200 or response.status_code in (204, 304):
+        return False
+    return type(body) is list and len(body) == 1 and len(body[0]) == response.response_length > 0
 
 
 def _send(later: Later) -> bool:

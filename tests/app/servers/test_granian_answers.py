@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from app.cli.granian_answers import wrap
-from app.web import resting
+from app.servers import resting
+from app.servers.granian_answers import wrap
 
 SCOPE = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "wsgi.url_scheme": "http"}
 

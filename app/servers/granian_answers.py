@@ -12,8 +12,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
 
-from app.web import resting
-from app.web.security import Headers
+from app.servers import resting
+
+Headers = list[tuple[str, str]]
 
 log = logging.getLogger(__name__)
 

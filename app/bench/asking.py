@@ -1,6 +1,7 @@
 """Requests over one bare connection. It imports next to nothing: a process of its own runs it."""
 
 import socket
+from contextlib import suppress
 from itertools import cycle
 from threading import Event, Thread
 from typing import Any
@@ -11,7 +12,8 @@ Requests = list[bytes]
 def ask_for_ever(port: int, requests: Requests, connections: int, asked: Any) -> None:
     """On so many connections, until somebody ends this process. `asked` is a number in memory that both processes see."""
     for number in range(connections):
-        mine = requests[number::connections]
+        start = number * len(requests) // connections
+        mine = requests[start:] + requests[:start]
         Thread(target=_ask_on_one, args=(port, mine, asked), daemon=True).start()
     Event().wait()
 
@@ -19,7 +21,7 @@ def ask_for_ever(port: int, requests: Requests, connections: int, asked: Any) ->
 def _ask_on_one(port: int, requests: Requests, asked: Any) -> None:
     waiting = cycle(requests)
     while True:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
             for request in waiting:
                 head = ask(connection, request)
                 with asked.get_lock():

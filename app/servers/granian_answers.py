@@ -92,7 +92,7 @@ class Resting:
 
 
 def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client, dict[str, Any]], int]:
-    """In the place of granian's own function of that shape. Access log and path prefix, which we do not use, are left out."""
+    """In the place of granian's own function of that shape. Its access log and path prefix are left out: `tollgate serve` uses neither."""
     waiting = Resting()
 
     def answer(client: Client, scope: dict[str, Any]) -> int:
@@ -101,7 +101,7 @@ def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client
         body = application(environ, begun)
         if not isinstance(body, list):
             client.response_iter(begun.status, begun.headers, Pieces(body))
-        elif resting.PLACE not in environ or not waiting.take(partial(_give, client, begun, body)):
+        elif resting.MAY_WAIT not in environ or not waiting.take(partial(_give, client, begun, body)):
             _give(client, begun, body)
         return begun.status
 

@@ -9,9 +9,10 @@ from granian.server import mp
 from app.servers import preload
 from app.servers.granian_answers import wrap
 
+mp._wsgi_call_wrap = wrap  # type: ignore[assignment]  # noqa: SLF001 (the only way in; without it nothing waits)
+
 if __name__ == "__main__":
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork")  # from Python 3.14 on it has to be asked for
-    mp._wsgi_call_wrap = wrap  # type: ignore[assignment]  # noqa: SLF001 (the only way in; without it nothing waits)
     preload.freeze()
     entrypoint()  # type: ignore[no-untyped-call]  # granian forgot

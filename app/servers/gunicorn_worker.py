@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, with two things more.
 
-An answer that may wait (`app.servers.resting`) does so without a thread, and then closes its connection. And an answer whose body is
-there leaves in one packet: gunicorn sends head and body apart. What this needs of gunicorn is tested with the real one
-(tests/journeys/test_journey_floods.py, test_journey_servers.py).
+An answer that may wait (`app.servers.resting`) does so without a thread. And an answer whose body is there leaves in one
+packet: gunicorn sends head and body apart. The names inside gunicorn that this needs are those of version 27, under test with the
+real one (tests/journeys/test_journey_floods.py, test_journey_servers.py). gunicorn's own access log leaves out answers that waited.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Later(BaseException):  # gunicorn handles every Exception itself
     """An answer on its way out of gunicorn's code, unsent."""
 
-    def __init__(self, response: Response, body: Iterable[bytes]) -> None:
+    def __init__(self, response: Response, body: list[bytes]) -> None:
         super().__init__()
         self.response = response
         self.body = body
@@ -48,42 +48,43 @@ class OnePacket:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """One process with its threads. `handle` and what it calls run in one of them, everything else in the main thread."""
+    """One process with its threads. `_call`, `handle` and `_send` run in one of them, everything else in the main thread."""
+
+    wsgi: WSGIApplication
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._later: dict[TConn, Later] = {}
+        self._unsent: dict[TConn, Later] = {}  # of requests that just ended
         self._waiting: deque[tuple[TConn, Later]] = deque()
         self._due = 0.0  # when the first of them is given
 
     def load_wsgi(self) -> None:
         """Put ourselves around the application."""
         super().load_wsgi()
-        self._application: WSGIApplication = self.app.wsgi()  # which knows it by now
-        self.wsgi = self._call
+        self._application, self.wsgi = self.wsgi, self._call
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = self._application(environ, start_response)
         response: Any = getattr(start_response, "__self__", None)
-        if type(response) is not Response:  # HTTP/2
+        if type(body) is not list or type(response) is not Response:  # made on the way; HTTP/2
             return body
-        if has_body(environ["REQUEST_METHOD"], response, body):
+        if is_one_piece(environ["REQUEST_METHOD"], response, body):
             response.sock = OnePacket(response.sock)
-        if resting.PLACE in environ and len(self._waiting) < resting.MOST:
+        if resting.MAY_WAIT in environ and len(self._waiting) < resting.MOST:
             raise Later(response, body)
         return body
 
     def handle(self, conn: TConn) -> object:
-        """Answer a request, or keep its answer for later."""
+        """Answer a request, or leave its answer for later."""
         try:
             return super().handle(conn)
         except Later as later:
-            self._later[conn] = later
+            self._unsent[conn] = later
             return False
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """What becomes of a connection after its request."""
-        later = self._later.pop(conn, None)
+        later = self._unsent.pop(conn, None)
         if later is None:
             super().finish_request(conn, fs)
             return
@@ -96,25 +97,31 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         if self._waiting:
             timeout = min(timeout, max(0.0, self._due - time.monotonic()))
         super().wait_for_and_dispatch_events(timeout)
-        while self._waiting and (not self.alive or self._due <= time.monotonic()):
-            self._due += resting.GAP
+        while self._waiting and (not self.alive or self._due <= (now := time.monotonic())):
+            self._due = now + resting.GAP if self.alive else 0.0
             conn, later = self._waiting.popleft()
-            self.tpool.submit(_send, later).add_done_callback(lambda given, conn=conn: self._sent(conn, given))
+            sending = self.tpool.submit(self._send, conn, later)
+            sending.add_done_callback(lambda sent, conn=conn: self.method_queue.defer(self._sent, conn, sent))
 
-    def _sent(self, conn: TConn, given: Future[bool]) -> None:
-        self.method_queue.defer(super().finish_request, conn, given)
+    def _send(self, conn: TConn, later: Later) -> bool:
+        """Give an answer; whether its connection goes on."""
+        if not self.alive:
+            later.response.force_close()
+        for piece in later.body:
+            later.response.write(piece)
+        later.response.close()
+        return bool(self._keepalive_after(conn, not later.response.should_close()))
+
+    def _sent(self, conn: TConn, sent: Future[bool]) -> None:
+        if sent.cancelled() or sent.exception() or not sent.result():
+            self.nr_conns -= 1
+            conn.close()  # gunicorn would wait here, in the main thread, until the other side closes
+        else:
+            super().finish_request(conn, sent)
 
 
-def has_body(method: str, response: Response, body: Iterable[bytes]) -> bool:
-    """Whether gunicorn will send all of one piece after the head."""
-    if method == "HEAD" or response.status_code < 200 or response.status_code in (204, 304):
+def is_one_piece(method: str, response: Response, body: list[bytes]) -> bool:
+    """Whether gunicorn will send all of a body, and in one piece, after the head."""
+    if response.headers_sent or method == "HEAD" or response.status_code < 200 or response.status_code in (204, 304):
         return False
-    return type(body) is list and len(body) == 1 and len(body[0]) == response.response_length > 0
-
-
-def _send(later: Later) -> bool:
-    later.response.force_close()
-    for piece in later.body:
-        later.response.write(piece)
-    later.response.close()
-    return False  # the connection is not kept
+    return len(body) == 1 and len(body[0]) == response.response_length > 0

@@ -17,8 +17,7 @@ from keystore.plans import Count, Rate
 RATE = Rate("refused-keys", 600, 60)  # whole companies share an address
 AT_ONCE = 60  # of these; the others may wait
 MOST_REFUSED = 50_000  # refusals, so addresses at most, that are remembered; then counting begins anew
-REFUSED = (Outcome.INVALID_KEY, Outcome.REVOKED_KEY)  # not those that only need to be paid
-COUNTED = (*REFUSED, Outcome.MISSING_KEY, Outcome.AMBIGUOUS_KEY)  # the last two are told what is wrong, however many
+REFUSED = (Outcome.INVALID_KEY, Outcome.REVOKED_KEY)  # not those that only need to be paid, or to be sent
 DETAIL = "Too many keys or tokens from this address were refused in this minute. Those that work still pass."
 
 
@@ -39,10 +38,8 @@ class RefusedKeys:
 
     def told(self, decision: Decision, environ: WSGIEnvironment) -> Decision:
         """What a refused request is answered: the refusal itself, or that there were too many."""
-        count = self.too_many(environ) if decision.outcome in COUNTED else None
-        if count is None or decision.outcome not in REFUSED:
-            return decision
-        return decision._replace(outcome=Outcome.RATE_LIMITED, count=count, detail=DETAIL)
+        count = self.too_many(environ) if decision.outcome in REFUSED else None
+        return decision._replace(outcome=Outcome.RATE_LIMITED, count=count, detail=DETAIL) if count else decision
 
     def too_many(self, environ: WSGIEnvironment) -> Count | None:
         """Count one refusal; what to tell an address that had its share."""
@@ -53,7 +50,7 @@ class RefusedKeys:
         count = self._counter.count(bucket(here), self._rates)
         (allowance,) = count.allowances
         if not count.admitted or allowance.remaining < allowance.limit - AT_ONCE:
-            environ[resting.PLACE] = True
+            environ[resting.MAY_WAIT] = True
         return None if count.admitted else count
 
     def _begin(self) -> None:

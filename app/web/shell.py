@@ -37,10 +37,10 @@ def init_app(app: Flask) -> None:
 
 
 class WholeResponse(Response):
-    """Flask's, but a body that is there is handed over as a list, which granian sends at once: for anything else it opens a stream."""
+    """Flask's, but a body that is there is handed over as a list, which both servers send at once and in one piece."""
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """The body as WSGI wants it."""
+        """The body as WSGI wants it. What is to be done when it is closed is done now, before it is sent."""
         body = super().get_app_iter(environ)
         if not self.is_sequence:
             return body

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from werkzeug.test import Client
 
 from app.decision import MALFORMED, Decision, Outcome
 from app.servers import resting
@@ -138,11 +139,11 @@ FIVE_AN_HOUR = Rate("refused-keys", 5, 3600)
 def may_wait(keys, decision=MALFORMED):
     environ = {"REMOTE_ADDR": "198.51.100.7"}
     keys.told(decision, environ)
-    return resting.PLACE in environ
+    return resting.MAY_WAIT in environ
 
 
 def test_a_few_refusals_are_answered_at_once_and_further_ones_may_wait():
-    keys = RefusedKeys([])
+    keys = RefusedKeys([], clock=lambda: 960.0)
 
     assert [may_wait(keys) for _ in range(AT_ONCE + 2)] == [False] * AT_ONCE + [True] * 2
 
@@ -153,18 +154,19 @@ def test_what_is_beyond_the_share_may_wait_however_small_it_is():
     assert [may_wait(keys) for _ in range(7)] == [False] * 5 + [True] * 2
 
 
-@pytest.mark.parametrize("outcome", [Outcome.MISSING_KEY, Outcome.AMBIGUOUS_KEY])
-def test_who_sends_no_key_or_two_may_wait_but_is_told_what_is_wrong(outcome):
-    keys = RefusedKeys([], rate=FIVE_AN_HOUR)
-    [may_wait(keys) for _ in range(5)]
-    environ = {"REMOTE_ADDR": "198.51.100.7"}
-
-    assert (keys.told(Decision(outcome), environ).outcome, resting.PLACE in environ) == (outcome, True)
-
-
-@pytest.mark.parametrize("outcome", [Outcome.PAYMENT_REQUIRED, Outcome.RATE_LIMITED, Outcome.ALLOWED])
-def test_who_has_a_key_never_waits(outcome):
+@pytest.mark.parametrize(
+    "outcome", [Outcome.PAYMENT_REQUIRED, Outcome.RATE_LIMITED, Outcome.ALLOWED, Outcome.MISSING_KEY]
+)
+def test_who_has_a_key_or_sends_none_never_waits(outcome):
     keys = RefusedKeys([], rate=FIVE_AN_HOUR)
     [may_wait(keys) for _ in range(6)]
 
     assert not may_wait(keys, Decision(outcome))
+
+
+def test_answers_to_wrong_service_tokens_may_wait_too(web):
+    seen, wrong = [], {"Authorization": "Bearer wrong"}
+    client = Client(lambda environ, start_response: seen.append(environ) or web(environ, start_response))
+    [client.post("/v1/keys/verify", json={}, headers=wrong) for _ in range(RATE.limit + 1)]
+
+    assert [resting.MAY_WAIT in environ for environ in seen[-2:]] == [False, True]

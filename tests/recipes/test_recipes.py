@@ -1,8 +1,8 @@
 """The recipes for nginx and Caddy do what they promise, on the real servers."""
 
 import os
-import time
 import re
+import time
 from collections import Counter
 from pathlib import Path
 

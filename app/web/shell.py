@@ -32,8 +32,7 @@ log = logging.getLogger(__name__)
 def init_app(app: Flask) -> None:
     """Put it around the application and everything that was put around it before."""
     tollgate: Tollgate = app.extensions["tollgate"]
-    shell = Shell(app.wsgi_app, Policies(tollgate.settings))
-    app.wsgi_app = shell  # type: ignore[method-assign]  # as Flask's documentation says to
+    app.wsgi_app = Shell(app.wsgi_app, Policies(tollgate.settings))  # type: ignore[method-assign]  # as Flask's documentation says to
 
 
 class WholeResponse(Response):

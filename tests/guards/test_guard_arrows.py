@@ -22,6 +22,7 @@ FORBIDDEN = {
         "keystore.store",
         "keystore.models",
     ),
+    "app/servers": ("app.web", "app.cli", "app.models", "app.db", "keystore", "providers", "sqlalchemy", "flask"),
     "app/cli": ("app.models", "keystore.models", "keystore.store", "app.web"),
 }
 PURE = (

@@ -26,7 +26,7 @@ MOST_NEW_KEYS = 10_000
 TOUCH_SECONDS = 60.0
 
 _LOADED = struct.Struct("d")
-_SALT = os.urandom(16)  # digests mean nothing outside this server
+_SALTED = hashlib.blake2b(digest_size=16, salt=os.urandom(16))  # digests mean nothing outside this server
 
 
 @dataclass(eq=False, slots=True)
@@ -93,7 +93,9 @@ class KeyCache:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, salt=_SALT).digest()
+    digest = _SALTED.copy()
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.digest()
 
 
 class Recently:

@@ -42,7 +42,8 @@ def _tightest(states: Sequence[int]) -> int:
     """Where the limit with the least left begins; of several the one that resets last."""
     tightest = 0
     for place in range(2, len(states), 2):
-        if (states[place], -states[place + 1]) < (states[tightest], -states[tightest + 1]):
+        less = states[place] - states[tightest]
+        if less < 0 or (less == 0 and states[place + 1] > states[tightest + 1]):
             tightest = place
     return tightest
 

@@ -40,10 +40,10 @@ class WholeResponse(Response):
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """The body as WSGI wants it. What is to be done when it is closed is done now, before it is sent."""
-        body = super().get_app_iter(environ)
         if not self.is_sequence:
-            return body
-        pieces = list(body)
+            return super().get_app_iter(environ)
+        bodiless = environ["REQUEST_METHOD"] == "HEAD" or self.status_code in (204, 304)
+        pieces = [] if bodiless else [*self.iter_encoded()]
         self.close()
         return pieces
 

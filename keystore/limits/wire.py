@@ -4,6 +4,9 @@ Questions of several threads in one packet were tried. Redis has less to do then
 packet is woken twice, and that cost this process more than a packet for each: docs/decisions/0016.
 """
 
+import socket
+import struct
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -97,6 +100,7 @@ class _Line:
         self.used = 0.0
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001 (there is no other name for it)
+        _let_the_kernel_wait(self._socket)
         self._reader = Reader(
             protocolError=InvalidResponse,
             replyError=connection._parser.parse_error,  # noqa: SLF001 (likewise: which error is which class)
@@ -105,12 +109,15 @@ class _Line:
 
     def ask(self, command: bytes) -> Any:
         """The answer; a refusal is one, too. Raises OSError, ConnectionError, InvalidResponse."""
-        self._socket.sendall(command)
-        while (answer := self._reader.gets()) is MORE:
-            piece = self._socket.recv(PIECE)
-            if not piece:
-                raise ConnectionError("Redis closed the connection")
-            self._reader.feed(piece)
+        try:
+            self._socket.sendall(command)
+            while (answer := self._reader.gets()) is MORE:
+                piece = self._socket.recv(PIECE)
+                if not piece:
+                    raise ConnectionError("Redis closed the connection")
+                self._reader.feed(piece)
+        except BlockingIOError:  # what the kernel calls it
+            raise TimeoutError("Redis did not answer in time") from None
         return answer
 
     def is_gone(self) -> bool:
@@ -126,3 +133,16 @@ class _Line:
     def close(self) -> None:
         """Hang up."""
         self._connection.disconnect()
+
+
+def _let_the_kernel_wait(connected: socket.socket) -> None:
+    """Give its time-out to the kernel: Python itself would ask, before each packet, whether it can be sent or read. Not under
+    TLS, where a read that takes too long would be tried for ever.
+    """
+    seconds = connected.gettimeout()
+    if sys.platform != "linux" or type(connected) is not socket.socket or not seconds:
+        return
+    interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))  # a struct timeval
+    for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connected.setsockopt(socket.SOL_SOCKET, direction, interval)
+    connected.settimeout(None)

@@ -5,7 +5,8 @@ import ssl
 import threading
 
 import pytest
-from post_office import certificate, receiver
+from certificates import certificate
+from post_office import receiver
 
 from app.outgoing import egress
 from app.outgoing.egress import Blocked, NoAnswer, is_public, post

@@ -3,11 +3,13 @@
 import itertools
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from certificates import certificate
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -141,6 +143,47 @@ def fading():
         server.shutdown()
 
 
+class Deaf(socketserver.ThreadingTCPServer):
+    """Answers `:1` to the first question of a connection, and to no other. Over TLS."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, pem):
+        super().__init__(("127.0.0.1", 0), Deaf.Answers)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    class Answers(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(1_000)
+            self.request.sendall(b":1\r\n")
+            self.request.recv(1_000)
+            self.request.recv(1_000)  # until the other side hangs up
+
+
+@pytest.fixture
+def deaf(tmp_path):
+    """A wire over TLS to a store that goes deaf."""
+    pem = tmp_path / "store.pem"
+    pem.write_bytes(certificate("localhost"))
+    with Deaf(pem) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"rediss://localhost:{server.server_address[1]}/0?ssl_ca_certs={pem}"
+        yield link_to(url, timeout=0.3).ask
+        server.shutdown()
+
+
+@pytest.mark.timeout(20)
+def test_over_tls_a_store_that_hangs_is_given_up_likewise(deaf):
+    deaf("PING")
+    started = time.monotonic()
+    with pytest.raises(AWAY):
+        deaf("PING")
+
+    assert time.monotonic() - started < 0.9
+
+
 def test_once_a_store_hangs_on_one_connection_no_other_is_tried(fading):
     server, wire = fading
     with ThreadPoolExecutor(4) as threads:
@@ -161,6 +204,11 @@ def test_an_answer_that_comes_too_late_is_nobodys(fading):
     time.sleep(0.4)
 
     assert wire.ask("PING") == 2
+
+
+def test_a_store_that_hangs_is_said_to_be_late(silent):
+    with pytest.raises(TimeoutError, match="in time"):
+        silent.ask("PING")
 
 
 def test_after_a_failure_it_asks_again(silent):

@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with two things more.
+"""gunicorn's threaded worker, with two things more (and a third: `app.servers.lingering`).
 
 An answer that may wait (`app.servers.resting`) does so without a thread. And an answer whose body is there leaves in one
 packet: gunicorn sends head and body apart. The names inside gunicorn that this needs are those of version 27, under test with the
@@ -12,14 +12,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.wsgi import Response
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.servers import resting
+from app.servers.lingering import LingeringWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from gunicorn.workers.gthread import TConn
 
 
 class Later(BaseException):  # gunicorn handles every Exception itself
@@ -47,7 +49,7 @@ class OnePacket:
             self._head = b""
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class Worker(LingeringWorker):
     """One process with its threads. `_call`, `handle` and `_send` run in one of them, everything else in the main thread."""
 
     wsgi: WSGIApplication
@@ -101,7 +103,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._due = now + resting.GAP if self.alive else 0.0
             conn, later = self._waiting.popleft()
             sending = self.tpool.submit(self._send, conn, later)
-            sending.add_done_callback(lambda sent, conn=conn: self.method_queue.defer(self._sent, conn, sent))
+            sending.add_done_callback(lambda sent, conn=conn: self.method_queue.defer(self.finish_request, conn, sent))
 
     def _send(self, conn: TConn, later: Later) -> bool:
         """Give an answer; whether its connection goes on."""
@@ -111,13 +113,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             later.response.write(piece)
         later.response.close()
         return bool(self._keepalive_after(conn, not later.response.should_close()))
-
-    def _sent(self, conn: TConn, sent: Future[bool]) -> None:
-        if sent.cancelled() or sent.exception() or not sent.result():
-            self.nr_conns -= 1
-            conn.close()  # gunicorn would wait here, in the main thread, until the other side closes
-        else:
-            super().finish_request(conn, sent)
 
 
 def is_one_piece(method: str, response: Response, body: list[bytes]) -> bool:

@@ -116,6 +116,40 @@ def test_those_that_read_their_refusal_and_do_not_hang_up_hold_up_nobody(gateway
     assert took < 2  # seconds for which gunicorn would wait in its main thread, for each that does not hang up
 
 
+CLOSING = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"
+
+
+def closing(gateway):
+    """A connection on which the last request was sent."""
+    connection = socket.create_connection(gateway.shop.url.removeprefix("http://").split(":"), timeout=30)
+    connection.sendall(CLOSING)
+    return connection
+
+
+def test_those_that_do_not_hang_up_after_their_last_answer_hold_up_nobody(gateway, paid):
+    with ExitStack() as stack:
+        hanging = [stack.enter_context(closing(gateway)) for _ in range(CONNECTIONS)]
+        answers = [connection.recv(1 << 16)[:12] for connection in hanging]
+        began = time.monotonic()
+        asked = [gateway.shop.gate(paid) for _ in range(10)]
+        took = time.monotonic() - began
+
+    assert (set(answers), asked) == ({b"HTTP/1.1 200"}, ["allowed"] * 10)
+    assert took < 2
+
+
+def test_a_last_answer_ends_at_once_and_is_waited_for_two_seconds(gateway):
+    with closing(gateway) as connection:
+        said = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        time.sleep(3.5)  # gunicorn looks once a second
+        connection.sendall(b"still here")
+        time.sleep(0.2)
+        with pytest.raises(OSError, match=r"reset|Broken"):
+            connection.sendall(b"and here")
+
+    assert said.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize("server", ["gunicorn", "granian"])
 def test_told_to_stop_it_gives_the_answers_that_wait(tmp_path, server):
     database = f"sqlite:///{tmp_path / 'shop.db'}"

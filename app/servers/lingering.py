@@ -1,0 +1,77 @@
+"""gunicorn's threaded worker, not held up by clients that do not hang up.
+
+After the last answer on a connection gunicorn 27 waits, in its main thread, for the other side to close it: for as long as a packet
+takes to the client and back, and up to two seconds where nothing comes. Meanwhile it takes no other connection, and no
+further request on those it has.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+SECONDS = 2.0  # as gunicorn
+MOST = 256  # the one that came first makes room
+PIECE = 65_536  # bytes; who still sends that much does not listen
+
+
+class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """One process with its threads. All of this runs in the main thread."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._lingering: dict[TConn, float] = {}  # and until when
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """What becomes of a connection after its request."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._linger(conn)
+
+    def murder_pending(self) -> None:
+        """Close what was waited for long enough."""
+        super().murder_pending()
+        now = time.monotonic()
+        while self._lingering and next(iter(self._lingering.values())) <= now:
+            self._hang_up(next(iter(self._lingering)))
+
+    def _linger(self, conn: TConn) -> None:
+        """Say that nothing more comes, and wait for the other side: to close at once could take back the answer (RFC 9112, 9.6)."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+        except (OSError, ValueError):  # it is gone already
+            self._close(conn)
+            return
+        if len(self._lingering) >= MOST:
+            self._hang_up(next(iter(self._lingering)))
+        self._lingering[conn] = time.monotonic() + SECONDS
+
+    def _drain(self, conn: TConn, sock: socket.socket) -> None:
+        try:
+            more = len(sock.recv(PIECE))
+        except BlockingIOError:
+            return
+        except OSError:
+            more = 0
+        if not 0 < more < PIECE:
+            self._hang_up(conn)
+
+    def _hang_up(self, conn: TConn) -> None:
+        del self._lingering[conn]
+        self.poller.unregister(conn.sock)
+        self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()

@@ -28,6 +28,7 @@ class Program:
     ground: Ground
     workers: int = 1
     threads: int = 8
+    share: float | None = None  # of a core, for each worker; None: as much as there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,11 @@ def rest(ground: Ground, *, peers: tuple[tuple[str, str], ...]) -> list[Case]:
     ]
 
 
-def growing(database: str, *, most: int = 1_000_000) -> list[Case]:
-    """Verify while one thing at a time grows: keys in the database, keys in use, windows, workers. Redis counts."""
+SHARE = 0.4  # two workers, Redis and the loader then fit on two cores
+
+
+def growing(database: str, *, most: int = 1_000_000, shares: bool = True) -> list[Case]:
+    """Verify while one thing at a time grows: keys in the database, keys in use, windows; with `shares`, workers, too. Redis counts."""
     middle = most // 10
     usual = Program("tollgate", "gthread", Ground(database, "redis", middle))
     many = replace(usual, ground=replace(usual.ground, keys=most))
@@ -86,6 +90,14 @@ def growing(database: str, *, most: int = 1_000_000) -> list[Case]:
         Case("verify", usual, active=middle),
         Case("verify", many, active=middle),
         Case("verify", usual, windows=1, active=hot),
-        Case("plain", replace(bare, workers=2)),
-        Case("verify", replace(usual, workers=2), active=hot),
+        *(second_workers(usual, active=hot) if shares else ()),
+    ]
+
+
+def second_workers(usual: Program, *, active: int) -> list[Case]:
+    """One worker and two, each with the same part of a core, on every server."""
+    return [
+        Case("verify", replace(usual, server=server, threads=threads, workers=workers, share=SHARE), active=active)
+        for server, threads in SERVERS.items()
+        for workers in (1, 2)
     ]

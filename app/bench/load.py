@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -16,6 +17,10 @@ from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin
 CONNECTIONS = 16
 TOUCH_SECONDS = 60.0
 MOST_REQUESTS = 100_000  # kept ready-made, one per key
+MOVES_AFTER = (
+    53  # requests of all connections; no part of the number of keys, so that it is another one's turn each time
+)
+CLOSE = "Connection: close"
 
 _WRK = """
 local requests, n = {}, tonumber(os.getenv("BENCH_START"))
@@ -49,16 +54,20 @@ class Requests:
     amount: int
 
 
-def prepare(path: Path, *, what: str, keys: Path, active: int) -> Requests:
-    """Write the requests of a case."""
+def prepare(path: Path, *, what: str, keys: Path, active: int, moving: bool = False) -> Requests:
+    """Write the requests of a case. `moving`: each connection is given up now and then, so that no worker has the most of them for good."""
     with keys.open() as lines:
         texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
-    ready = (_request(what, text).replace("\r\n", r"\r\n") for text in texts)
+    every = MOVES_AFTER if moving else len(texts) + 1
+    ready = (
+        _request(what, text, *[CLOSE] * (number % every == 0)).replace("\r\n", r"\r\n")
+        for number, text in enumerate(texts, 1)
+    )
     path.write_text("".join(f"{request}\n" for request in ready))
     return Requests(path, len(texts))
 
 
-def _request(what: str, key: str) -> str:
+def _request(what: str, key: str, *more: str) -> str:
     if what == "verify":
         body = json.dumps({"key": key}, separators=(",", ":"))
         return _lines(
@@ -66,9 +75,10 @@ def _request(what: str, key: str) -> str:
             f"Authorization: Bearer {SERVICE_TOKEN}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
+            *more,
             body=body,
         )
-    return _lines(f"GET {'/v1/authz' if what == 'authz' else '/hello'}", f"X-API-Key: {key}")
+    return _lines(f"GET {'/v1/authz' if what == 'authz' else '/hello'}", f"X-API-Key: {key}", *more)
 
 
 def _lines(first: str, *headers: str, body: str = "") -> str:
@@ -108,20 +118,28 @@ async def _own(port: int, waiting: Iterator[bytes], seconds: float) -> Load:
     failed = 0
     started = time.perf_counter()
 
-    async def caller() -> None:
+    async def on_one_connection() -> bool:
+        """Whether it ended before its time."""
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in waiting:  # one after the other is taken by whichever connection is free
-            sent = time.perf_counter()
-            if sent > started + seconds:
-                break
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length or 0))
-            times.append((time.perf_counter() - sent) * 1e3)
-            failed += not head.startswith(b"HTTP/1.1 2")
-        writer.close()
+        with closing(writer):
+            for request in waiting:  # one after the other is taken by whichever connection is free
+                sent = time.perf_counter()
+                if sent > started + seconds:
+                    return False
+                writer.write(request)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length or 0))
+                times.append((time.perf_counter() - sent) * 1e3)
+                failed += not head.startswith(b"http/1.1 2")
+                if b"\r\nconnection: close" in head:
+                    return True
+        return False
+
+    async def caller() -> None:
+        while await on_one_connection():
+            pass
 
     await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
     times.sort()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app.bench import cases, peers, report
+from app.bench import cases, peers, report, shares
 from app.bench.cases import Case, Ground
 from app.bench.report import Facts
 
@@ -45,8 +45,12 @@ def gate(grounds: Sequence[Ground], extent: Extent, folder: Path) -> list[Facts]
 def growth(databases: Sequence[str], extent: Extent, folder: Path) -> list[Facts]:
     """Verify while one thing at a time grows."""
     found = []
+    shared = shares.are_to_be_had()
+    if not shared:
+        click.echo("no second worker is measured: control groups cannot be made here (as root they can)", err=True)
     for database in databases:
-        facts = _rounds(cases.growing(database, most=extent.most_keys), extent, folder / f"growth-{database}")
+        selection = cases.growing(database, most=extent.most_keys, shares=shared)
+        facts = _rounds(selection, extent, folder / f"growth-{database}")
         report.tell(f"{database}+redis, growing", ("keys", *report.HEADINGS), report.rows_with_keys(facts))
         found += facts
     return found

@@ -73,9 +73,9 @@ def _growth(cases: Sequence[Facts]) -> str:
     )
     lines = [
         (
-            f"{NAMES[case['database']]}, {'bare Flask' if case['what'] == 'plain' else case['what']}",
+            f"{NAMES[case['database']]}, {_growing_name(case)}",
             *(shown(case[name]) if case["what"] != "plain" else "–" for name in ("keys", "active", "windows")),
-            case["workers"],
+            f"{case['workers']} × {case['share']:g} of a core" if case["share"] else case["workers"],
             shown(case["to_bare"], 2),
             shown(case["rate"]),
             shown(case["p99"], 1),
@@ -83,7 +83,24 @@ def _growth(cases: Sequence[Facts]) -> str:
         )
         for case in cases
     ]
-    return _table(headings, lines)
+    return _table(headings, lines) + _second_workers(cases)
+
+
+def _growing_name(case: Facts) -> str:
+    if case["what"] == "plain":
+        return "bare Flask"
+    return str(case["what"] if case["server"] == "gthread" else case["name"].partition(" ×")[0])
+
+
+def _second_workers(cases: Sequence[Facts]) -> str:
+    """How many times the requests of one worker two of them answer."""
+    rates = {(case["database"], case["server"], case["workers"]): case["rate"] for case in cases if case["share"]}
+    said = [
+        f"{rate / rates[database, server, 1]:.2f} ({NAMES[database]}, {server})"
+        for (database, server, workers), rate in rates.items()
+        if workers == 2
+    ]
+    return f"\nTwo workers answer, times the requests of one: {', '.join(said)}.\n" if said else ""
 
 
 def _sales(cases: Sequence[Facts]) -> str:

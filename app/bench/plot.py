@@ -45,25 +45,34 @@ def draw(cases: Sequence[Facts]) -> str:
 
 def panels(cases: Sequence[Facts]) -> list[Panel]:
     """What grew: keys in the database, keys in use, windows, workers."""
-    verify = [case for case in cases if case["what"] == "verify"]
+    verify = [case for case in cases if case["what"] == "verify" and not case["share"]]
     usual = _usual(verify)
     cost, unit = (lambda case: case["to_bare"]), "CPU ÷ bare Flask"
-    return [
+    made = [
         Panel("keys in the database", unit, _lines(verify, usual, "keys", cost)),
         Panel("keys in use", unit, _lines(verify, usual, "active", cost)),
         Panel("windows of a plan", unit, _lines(verify, usual, "windows", cost)),
-        Panel("web workers", "requests/s", _lines(verify, usual, "workers", lambda case: case["rate"])),
+        Panel("web workers, each a part of a core", "requests/s", _of_workers(cases)),
     ]
+    return [panel for panel in made if panel.lines]
+
+
+def _of_workers(cases: Sequence[Facts]) -> dict[str, Points]:
+    lines: dict[str, Points] = {}
+    for case in cases:
+        if case["share"] and case["server"] == "gthread":
+            lines.setdefault(case["database"], []).append((str(case["workers"]), case["rate"]))
+    return lines
 
 
 def _usual(verify: Sequence[Facts]) -> Facts:
     """What stays as it is while one thing grows: the case that differs from most others in one thing only."""
-    names = ("keys", "active", "windows", "workers")
+    names = ("keys", "active", "windows")
     return max(verify, key=lambda one: sum(sum(one[n] != other[n] for n in names) <= 1 for other in verify))
 
 
 def _lines(verify: Sequence[Facts], usual: Facts, grows: str, figure: Callable[[Facts], float]) -> dict[str, Points]:
-    fixed = [name for name in ("keys", "active", "windows", "workers") if name != grows]
+    fixed = [name for name in ("keys", "active", "windows") if name != grows]
     lines: dict[str, Points] = {}
     for case in sorted(verify, key=lambda case: int(case[grows])):
         if all(case[name] == usual[name] for name in fixed):

@@ -48,6 +48,7 @@ def _facts(result: Result, results: Sequence[Result]) -> Facts:
         "contestant": program.contestant,
         "server": program.server,
         "workers": program.workers,
+        "share": program.share,
         "windows": result.case.windows,
         "active": result.case.active,
         **asdict(program.ground),

@@ -84,7 +84,13 @@ class Rounds:
             server = self._servers[case.program] = Server(case.program, standing, standing.folder)
             self._stack.callback(server.stop)
         ready = self._folder / f"requests-{number}.txt"
-        requests = load.prepare(ready, what=case.what, keys=key_file(case, standing), active=case.active)
+        requests = load.prepare(
+            ready,
+            what=case.what,
+            keys=key_file(case, standing),
+            active=case.active,
+            moving=case.program.share is not None,
+        )
         return _Lane(case, server, requests, standing.redis, [])
 
     def _result(self, lane: _Lane) -> Result:

@@ -11,6 +11,7 @@ import click
 
 from app.bench.cases import Program
 from app.bench.ground import SERVER_CORE, Standing, pin
+from app.bench.shares import Share
 from app.cli.demo import ROOT
 from app.cli.demo_processes import Processes, free_port
 from app.cli.serve import GRANIAN
@@ -35,7 +36,10 @@ class Server:
         self._process = self._processes.start(name, *_command(program, self.port))
         if program.workers == 1:
             pin(self._process.pid, core)
+        self._shares: list[Share] = []
         self._wait()
+        if program.share is not None:
+            self._share(program.share)
 
     def _wait(self) -> None:
         """Until a request is answered: gunicorn takes connections long before its workers do anything with them."""
@@ -60,6 +64,14 @@ class Server:
     def stop(self) -> None:
         """End it."""
         self._processes.stop()
+        for share in self._shares:
+            share.close()
+
+    def _share(self, part: float) -> None:
+        for pid in [pid for pid, _ in self._stats() if pid != self._process.pid]:
+            share = Share(part)
+            self._shares.append(share)
+            share.take(pid)
 
     def _stats(self) -> list[tuple[int, list[str]]]:
         """/proc/*/stat after the name, for every process of this session."""

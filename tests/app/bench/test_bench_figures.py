@@ -105,7 +105,7 @@ def test_the_plot_shows_what_grew_each_in_its_panel(grown):
         "keys in the database": ["1k", "100k", "1M"],
         "keys in use": ["1k", "10k", "100k"],
         "windows of a plan": ["1", "3"],
-        "web workers": ["1", "2"],
+        "web workers, each a part of a core": ["1", "2"],
     }
 
 

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from app.bench import load, sales, seeding
+from app.bench import load, sales, seeding, shares
 from app.bench.cases import Case, Ground, Program
 from app.bench.ground import CATALOG, settings_of
 from app.bench.rounds import Rounds
@@ -27,8 +27,10 @@ class Counting(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append(self.headers["X-API-Key"])
+        self.server.callers.add(self.client_address)
         self.send_response(429 if self.headers["X-API-Key"].startswith("b") else 204)
         self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
         self.end_headers()
 
     def log_message(self, *_):
@@ -48,7 +50,7 @@ class Quiet(ThreadingHTTPServer):
 @pytest.fixture
 def listening():
     with Quiet(("127.0.0.1", 0), Counting) as server:
-        server.seen = []
+        server.seen, server.callers = [], set()
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
@@ -58,9 +60,9 @@ def listening():
 def requests(tmp_path):
     """Write requests for these keys."""
 
-    def _requests(*keys):
+    def _requests(*keys, moving=False):
         (tmp_path / "keys.txt").write_text("".join(f"{key}\n" for key in keys))
-        return load.prepare(tmp_path / "r.txt", what="gated", keys=tmp_path / "keys.txt", active=100)
+        return load.prepare(tmp_path / "r.txt", what="gated", keys=tmp_path / "keys.txt", active=100, moving=moving)
 
     return _requests
 
@@ -91,6 +93,15 @@ def test_touching_asks_for_every_key_once(listening, requests):
     load.touch(listening.server_port, requests(*keys))
 
     assert sorted(listening.seen) == sorted(keys)
+
+
+def test_connections_are_given_up_now_and_then_where_several_workers_are_to_have_them(listening, requests):
+    keys = [f"a{number}" for number in range(100)]
+
+    seen = own(listening.server_port, requests(*keys, moving=True))
+
+    assert (seen.requests, seen.failed) == (len(listening.seen), 0)
+    assert len(listening.callers) > load.CONNECTIONS
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="not to be had: wrk")
@@ -137,6 +148,18 @@ def test_a_case_is_measured_on_a_real_server(ground, tmp_path):
 
     assert (found.failed, round(found.asked.redis), found.asked.sql) == (0, 1, 0)  # a connection made anew greets, too
     assert min(found.rate, found.cpu_us, found.memory, found.p99) > 0
+
+
+@pytest.mark.skipif(not shares.are_to_be_had(), reason="not to be had: control groups")
+@pytest.mark.parametrize("server", ["gthread", "granian"])
+def test_a_worker_with_a_part_of_a_core_uses_no_more(ground, tmp_path, server):
+    program = Program("tollgate", server, Ground("sqlite", "redis", keys=5), workers=2, share=0.1)
+    with ExitStack() as stack:
+        turns = Rounds([Case("verify", program, active=5)], {program.ground: ground}, tmp_path, stack)
+        (found,) = turns.run(rounds=1, seconds=1, tick=lambda _: None)
+
+    assert found.failed == 0
+    assert 0.05 < found.busy < 0.3
 
 
 def test_an_order_is_sold_on_a_real_server_from_webhook_to_working_key(ground, tmp_path):

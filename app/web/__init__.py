@@ -33,6 +33,7 @@ from app.web import (
     webhooks,
 )
 from app.web.answers import Problem
+from app.web.plain_json import PlainJSON
 from app.web.reading import API_BODY, StrictRequest, refusal
 from app.web.sessions import LazySessions
 from app.web.shell import WholeResponse
@@ -69,6 +70,7 @@ class StrictOpenAPI(OpenAPI):
 
     request_class = StrictRequest
     response_class = WholeResponse
+    json_provider_class = PlainJSON
     session_interface = LazySessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +103,6 @@ def make_flask(tollgate: Tollgate) -> OpenAPI:
         doc_ui=False,
     )
     app.openapi_version = "3.1.0"
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # as the models and the documentation order them
     settings = tollgate.settings
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),

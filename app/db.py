@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ FIRST_SECONDS = 3.0  # the first time, when connections have to be made: a cold 
 PROMPT_SECONDS = 0.25  # how long the gate waits for the database
 REST_SECONDS = 0.5  # how long it asks no more after that; a probe each time this is over
 PROMPT_POOL = 4
+ALONE = "alone"  # execution option: one statement, which needs no transaction around it
 POSTGRESQL = {
     "connect_timeout": 3,
     "options": "-c statement_timeout=15000 -c lock_timeout=10000",
@@ -43,7 +44,7 @@ class DatabaseDown(SQLAlchemyError):
     """The database refuses, or does not answer in time."""
 
 
-def make_engine(url: str, *, pool_size: int = 8) -> Engine:
+def make_engine(url: str, *, pool_size: int = 8, **more: Any) -> Engine:
     """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). What the URL says goes before what we think."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -55,8 +56,8 @@ def make_engine(url: str, *, pool_size: int = 8) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,
         connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
+        **{"pool_pre_ping": True} | more,
     )
 
 
@@ -77,8 +78,9 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get(ALONE):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
 
     return engine
 
@@ -106,7 +108,7 @@ class Database:
             yield session
 
     def ask(self, question: Callable[[Connection], T]) -> T:
-        """A short read for the hot path: the answer, or DatabaseDown within `PROMPT_SECONDS`."""
+        """A short read for the hot path, of one statement: the answer, or DatabaseDown within `PROMPT_SECONDS`."""
         if self.is_resting:
             raise DatabaseDown("it did not answer a moment ago")
         try:
@@ -126,8 +128,18 @@ class Database:
         return self._monotonic() < self._rest_until
 
     def _answer(self, engine: Engine, question: Callable[[Connection], T]) -> T:
+        try:
+            return self._answer_once(engine, question)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._answer_once(
+                engine, question
+            )  # the server was started anew: SQLAlchemy has let go of all its connections
+
+    def _answer_once(self, engine: Engine, question: Callable[[Connection], T]) -> T:
         with engine.connect() as connection:
-            return question(connection)
+            return question(connection.execution_options(**{ALONE: True}))
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -136,7 +148,10 @@ class Database:
 
     @cached_property
     def _prompt_engine(self) -> Engine:
-        """Connections of its own: whatever else the process does, the gate does not queue behind it."""
-        engine = make_engine(self.engine.url.render_as_string(hide_password=False), pool_size=PROMPT_POOL)
+        """Connections of its own: whatever else the process does, the gate does not queue behind it. They are neither asked
+        whether they still work nor told to begin and to end anything: of four packets to the server that leaves one.
+        """
+        url = self.engine.url.render_as_string(hide_password=False)
+        engine = make_engine(url, pool_size=PROMPT_POOL, pool_pre_ping=False, isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "engine_disposed", lambda _: engine.dispose())
         return engine

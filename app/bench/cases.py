@@ -44,7 +44,9 @@ class Case:
     def name(self) -> str:
         """For people."""
         who = self.program.contestant if self.what == "peer" else self.what
-        return f"{who} · {self.program.server}" + (f" ×{self.program.workers}" if self.program.workers > 1 else "")
+        program = self.program
+        times = f" ×{program.workers}" if program.workers > 1 or program.share else ""
+        return f"{who} · {program.server}{times}" + (f" of {program.share:g}" if program.share else "")
 
 
 SERVERS = {"gthread": 8, "granian": 4}  # and the threads of each: with more, granian's wait for one another

@@ -17,9 +17,7 @@ from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin
 CONNECTIONS = 16
 TOUCH_SECONDS = 60.0
 MOST_REQUESTS = 100_000  # kept ready-made, one per key
-MOVES_AFTER = (
-    53  # requests of all connections; no part of the number of keys, so that it is another one's turn each time
-)
+MOVES_AFTER = 53  # requests of all connections; it shares no divisor with their number, so all of them have a turn
 CLOSE = "Connection: close"
 
 _WRK = """
@@ -58,6 +56,8 @@ def prepare(path: Path, *, what: str, keys: Path, active: int, moving: bool = Fa
     """Write the requests of a case. `moving`: each connection is given up now and then, so that no worker has the most of them for good."""
     with keys.open() as lines:
         texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
+    if moving:
+        texts = list(islice(cycle(texts), max(len(texts), MOVES_AFTER)))
     every = MOVES_AFTER if moving else len(texts) + 1
     ready = (
         _request(what, text, *[CLOSE] * (number % every == 0)).replace("\r\n", r"\r\n")

@@ -75,7 +75,7 @@ def _growth(cases: Sequence[Facts]) -> str:
         (
             f"{NAMES[case['database']]}, {_growing_name(case)}",
             *(shown(case[name]) if case["what"] != "plain" else "–" for name in ("keys", "active", "windows")),
-            f"{case['workers']} × {case['share']:g} of a core" if case["share"] else case["workers"],
+            f"{case['workers']} × {case['share']:g} of a core" if case.get("share") else case["workers"],
             shown(case["to_bare"], 2),
             shown(case["rate"]),
             shown(case["p99"], 1),
@@ -94,7 +94,7 @@ def _growing_name(case: Facts) -> str:
 
 def _second_workers(cases: Sequence[Facts]) -> str:
     """How many times the requests of one worker two of them answer."""
-    rates = {(case["database"], case["server"], case["workers"]): case["rate"] for case in cases if case["share"]}
+    rates = {(case["database"], case["server"], case["workers"]): case["rate"] for case in cases if case.get("share")}
     said = [
         f"{rate / rates[database, server, 1]:.2f} ({NAMES[database]}, {server})"
         for (database, server, workers), rate in rates.items()

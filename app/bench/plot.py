@@ -45,7 +45,7 @@ def draw(cases: Sequence[Facts]) -> str:
 
 def panels(cases: Sequence[Facts]) -> list[Panel]:
     """What grew: keys in the database, keys in use, windows, workers."""
-    verify = [case for case in cases if case["what"] == "verify" and not case["share"]]
+    verify = [case for case in cases if case["what"] == "verify" and not case.get("share")]
     usual = _usual(verify)
     cost, unit = (lambda case: case["to_bare"]), "CPU ÷ bare Flask"
     made = [
@@ -60,7 +60,7 @@ def panels(cases: Sequence[Facts]) -> list[Panel]:
 def _of_workers(cases: Sequence[Facts]) -> dict[str, Points]:
     lines: dict[str, Points] = {}
     for case in cases:
-        if case["share"] and case["server"] == "gthread":
+        if case.get("share") and case["server"] == "gthread":
             lines.setdefault(case["database"], []).append((str(case["workers"]), case["rate"]))
     return lines
 

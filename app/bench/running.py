@@ -4,13 +4,14 @@ import os
 import sys
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep
 
 import click
 
 from app.bench.cases import Program
-from app.bench.ground import SERVER_CORE, Standing, pin
+from app.bench.ground import LOAD_CORE, SERVER_CORE, Standing, pin
 from app.bench.shares import Share
 from app.cli.demo import ROOT
 from app.cli.demo_processes import Processes, free_port
@@ -32,14 +33,18 @@ class Server:
         environ |= {"BENCH_KEYS": str(program.ground.keys), "BENCH_FOLDER": str(standing.folder)}
         environ |= {"PYTHONDONTWRITEBYTECODE": "1"}
         self._processes = Processes(folder, environ)
-        name = f"{program.contestant}-{program.server}-{program.workers}"
+        name = f"{program.contestant}-{program.server}-{program.workers}-{program.share}"
         self._process = self._processes.start(name, *_command(program, self.port))
-        if program.workers == 1:
-            pin(self._process.pid, core)
         self._shares: list[Share] = []
-        self._wait()
-        if program.share is not None:
-            self._share(program.share)
+        try:
+            if program.workers == 1:
+                pin(self._process.pid, core)
+            self._wait()
+            if program.share is not None:
+                self._share(program.share)
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait(self) -> None:
         """Until a request is answered: gunicorn takes connections long before its workers do anything with them."""
@@ -68,10 +73,14 @@ class Server:
             share.close()
 
     def _share(self, part: float) -> None:
+        """Each worker gets its part of a core of its own, on which its threads stay."""
+        cores = cycle((SERVER_CORE, LOAD_CORE))
         for pid in [pid for pid, _ in self._stats() if pid != self._process.pid]:
-            share = Share(part)
-            self._shares.append(share)
-            share.take(pid)
+            self._shares.append(Share(part))
+            self._shares[-1].take(pid)
+            core = next(cores)
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                pin(int(thread.name), core)
 
     def _stats(self) -> list[tuple[int, list[str]]]:
         """/proc/*/stat after the name, for every process of this session."""

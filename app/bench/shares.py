@@ -6,7 +6,7 @@ from pathlib import Path
 from secrets import token_hex
 from time import monotonic, sleep
 
-PERIOD = 10_000  # microseconds; a worker that used its part rests until the next one begins
+PERIOD = 100_000  # microseconds, as is usual; a worker that used its part rests until the next one begins
 GONE_WITHIN = 5.0  # seconds after its process ended
 CGROUPS = Path("/sys/fs/cgroup")
 

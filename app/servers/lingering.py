@@ -18,9 +18,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-SECONDS = 2.0  # as gunicorn
+SECONDS = 2.0  # as gunicorn; looked at once a second
+ROOM = 65_536  # bytes that are read meanwhile, likewise
 MOST = 256  # the one that came first makes room
-PIECE = 65_536  # bytes; who still sends that much does not listen
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -28,7 +28,7 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._lingering: dict[TConn, float] = {}  # and until when
+        self._lingering: dict[TConn, tuple[float, int]] = {}  # until when, and how much may come
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """What becomes of a connection after its request."""
@@ -41,8 +41,8 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         """Close what was waited for long enough."""
         super().murder_pending()
         now = time.monotonic()
-        while self._lingering and next(iter(self._lingering.values())) <= now:
-            self._hang_up(next(iter(self._lingering)))
+        for conn in [conn for conn, (until, _) in self._lingering.items() if until <= now]:
+            self._hang_up(conn)
 
     def _linger(self, conn: TConn) -> None:
         """Say that nothing more comes, and wait for the other side: to close at once could take back the answer (RFC 9112, 9.6)."""
@@ -55,16 +55,21 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
             return
         if len(self._lingering) >= MOST:
             self._hang_up(next(iter(self._lingering)))
-        self._lingering[conn] = time.monotonic() + SECONDS
+        self._lingering[conn] = time.monotonic() + SECONDS, ROOM
 
     def _drain(self, conn: TConn, sock: socket.socket) -> None:
+        if conn not in self._lingering:  # it made room after the poller had seen it
+            return
+        until, room = self._lingering[conn]
         try:
-            more = len(sock.recv(PIECE))
+            size = len(sock.recv(room))
         except BlockingIOError:
             return
         except OSError:
-            more = 0
-        if not 0 < more < PIECE:
+            size = 0
+        if 0 < size < room:
+            self._lingering[conn] = until, room - size
+        else:
             self._hang_up(conn)
 
     def _hang_up(self, conn: TConn) -> None:

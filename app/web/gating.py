@@ -39,7 +39,7 @@ def gate(
     def decorate(inner: View[P, R]) -> View[P, R]:
         @wraps(inner)
         def gated(*args: P.args, **kwargs: P.kwargs) -> R:
-            # Looked up once, in the way that Flask documents; `request` and `current_app` would each do it again.
+            # Looked up once: `request` and `current_app` would each do it again. Flask is held below 3.2, where it has another name.
             context = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
             environ, extensions = context.request.environ, context.app.extensions
             decision: Decision = extensions["gate"].decide(RequestHeaders(environ), toll)

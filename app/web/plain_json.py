@@ -12,7 +12,6 @@ from werkzeug.sansio.response import Response
 class PlainJSON(DefaultJSONProvider):
     """Flask's own, always compact, members in the order in which they are given: that of the models and the documentation."""
 
-    compact = True
     sort_keys = False
 
     @cached_property

@@ -116,7 +116,7 @@ class _Line:
                 if not piece:
                     raise ConnectionError("Redis closed the connection")
                 self._reader.feed(piece)
-        except BlockingIOError:  # what the kernel calls it
+        except (BlockingIOError, TimeoutError):  # as the kernel calls it, and as Python does
             raise TimeoutError("Redis did not answer in time") from None
         return answer
 
@@ -143,6 +143,7 @@ def _let_the_kernel_wait(connected: socket.socket) -> None:
     if sys.platform != "linux" or type(connected) is not socket.socket or not seconds:
         return
     interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))  # a struct timeval
-    for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connected.setsockopt(socket.SOL_SOCKET, direction, interval)
-    connected.settimeout(None)
+    with suppress(OSError):  # one of another shape: Python goes on waiting
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            connected.setsockopt(socket.SOL_SOCKET, direction, interval)
+        connected.settimeout(None)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from app import ingest
 from app.db import Database, DatabaseDown
@@ -112,3 +112,59 @@ def test_a_database_that_hangs_is_not_waited_for(postgresql_url):
     database._threads.shutdown()
     database.engine.dispose()
     assert waited < 0.3
+
+
+@pytest.fixture
+def served(postgresql_url):
+    """A database on a server, and a way to end all connections to it, as a restart of the server does."""
+    database = Database(postgresql_url)
+    others = create_engine(database.engine.url, isolation_level="AUTOCOMMIT")
+
+    def _restart():
+        with others.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+
+    yield database, _restart
+    database._threads.shutdown()
+    database.engine.dispose()
+    others.dispose()
+
+
+def backend(connection):
+    return connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+
+def test_after_the_server_was_restarted_the_first_question_is_answered(served):
+    database, restart = served
+    before = database.ask(backend)
+    restart()
+
+    assert database.ask(backend) != before
+
+
+def last_statement(connection):
+    """What the other connections to this database did last."""
+    others = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return connection.execute(text(others)).scalars().all()
+
+
+def test_a_question_of_one_statement_has_no_transaction_around_it_on_postgresql(served):
+    database, _ = served
+    database.ask(backend)
+    with database.engine.connect() as connection:
+        assert last_statement(connection) == ["SELECT pg_backend_pid()"]
+
+
+def test_nor_on_sqlite_where_the_next_writer_still_has_one(tmp_path):
+    database, said = Database(f"sqlite:///{tmp_path}/seen.db"), []
+    event.listen(database.engine, "before_cursor_execute", lambda *seen: said.append(seen[2]))
+    database.ask(lambda connection: connection.execute(text("SELECT 1")).all())
+    with database.write() as session:
+        session.execute(text("SELECT 2"))
+    database.engine.dispose()
+
+    assert said == ["SELECT 1", "BEGIN IMMEDIATE", "SELECT 2"]

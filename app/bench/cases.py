@@ -72,7 +72,7 @@ def rest(ground: Ground, *, peers: tuple[tuple[str, str], ...]) -> list[Case]:
     ]
 
 
-SHARE = 0.4  # two workers, Redis and the loader then fit on two cores
+SHARE = 0.25  # two workers are then far from needing all of the one core that they share
 
 
 def growing(database: str, *, most: int = 1_000_000, shares: bool = True) -> list[Case]:

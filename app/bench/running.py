@@ -4,14 +4,13 @@ import os
 import sys
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
-from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep
 
 import click
 
 from app.bench.cases import Program
-from app.bench.ground import LOAD_CORE, SERVER_CORE, Standing, pin
+from app.bench.ground import SERVER_CORE, Standing, pin
 from app.bench.shares import Share
 from app.cli.demo import ROOT
 from app.cli.demo_processes import Processes, free_port
@@ -24,7 +23,7 @@ FASTAPI = "app.bench.peer_fastapi:make"
 
 
 class Server:
-    """One program that runs; a single worker has one core."""
+    """One program that runs; a single worker has one core, workers with a part of a core share it."""
 
     def __init__(self, program: Program, standing: Standing, folder: Path, *, core: int = SERVER_CORE) -> None:
         self.port = free_port(0)
@@ -37,7 +36,7 @@ class Server:
         self._process = self._processes.start(name, *_command(program, self.port))
         self._shares: list[Share] = []
         try:
-            if program.workers == 1:
+            if program.workers == 1 or program.share is not None:
                 pin(self._process.pid, core)
             self._wait()
             if program.share is not None:
@@ -73,14 +72,9 @@ class Server:
             share.close()
 
     def _share(self, part: float) -> None:
-        """Each worker gets its part of a core of its own, on which its threads stay."""
-        cores = cycle((SERVER_CORE, LOAD_CORE))
         for pid in [pid for pid, _ in self._stats() if pid != self._process.pid]:
             self._shares.append(Share(part))
             self._shares[-1].take(pid)
-            core = next(cores)
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                pin(int(thread.name), core)
 
     def _stats(self) -> list[tuple[int, list[str]]]:
         """/proc/*/stat after the name, for every process of this session."""

@@ -1,4 +1,4 @@
-"""A part of a core for each worker: Linux' control groups, so that the loader and Redis have what they need beside two of them."""
+"""A part of a core for each worker, by Linux' control groups: what a second one adds shows where nothing else runs short."""
 
 import os
 from contextlib import suppress

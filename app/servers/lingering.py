@@ -1,14 +1,15 @@
-"""gunicorn's threaded worker, not held up by clients that do not hang up.
+"""gunicorn's threaded worker, not held up by clients that fall silent.
 
 After the last answer on a connection gunicorn 27 waits, in its main thread, for the other side to close it: for as long as a packet
 takes to the client and back, and up to two seconds where nothing comes. Meanwhile it takes no other connection, and no
-further request on those it has.
+further request on those it has. And a client that stops in the middle of a request, because it lost its network, say, keeps a thread for ever.
 """
 
 from __future__ import annotations
 
 import selectors
 import socket
+import struct
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,22 @@ if TYPE_CHECKING:
 SECONDS = 2.0  # as gunicorn; looked at once a second
 ROOM = 65_536  # bytes that are read meanwhile, likewise
 MOST = 256  # the one that came first makes room
+SILENCE = 30  # seconds in the middle of a request, or of taking its answer
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """One process with its threads. All of this runs in the main thread."""
+    """One process with its threads. `handle` runs in one of them, everything else in the main thread."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._lingering: dict[TConn, tuple[float, int]] = {}  # until when, and how much may come
+
+    def handle(self, conn: TConn) -> object:
+        """Answer a request. The kernel gives a silent client up, as an OSError that gunicorn logs."""
+        if not conn.initialized:
+            for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", SILENCE, 0))  # a struct timeval
+        return super().handle(conn)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """What becomes of a connection after its request."""

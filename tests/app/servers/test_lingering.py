@@ -3,6 +3,7 @@
 import os
 import selectors
 import socket
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -52,6 +53,21 @@ def ended():
 def events(worker):
     """What the poller sees now is dispatched, as gunicorn does it."""
     worker.wait_for_and_dispatch_events(0)
+
+
+def test_who_stops_in_the_middle_of_a_request_does_not_keep_a_thread(worker, monkeypatch):
+    monkeypatch.setattr(lingering, "SILENCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        client.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: sh")
+        conn = TConn(worker.cfg, *listener.accept(), listener.getsockname())
+        began = time.monotonic()
+        kept = worker.handle(conn)
+        took = time.monotonic() - began
+        client.close()
+        conn.close()
+
+    assert (kept, 0.9 < took < 3) == (False, True)
 
 
 def test_the_client_is_told_at_once_that_nothing_more_comes(connect):

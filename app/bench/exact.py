@@ -18,7 +18,7 @@ from app import keys
 from app.bench.ground import SERVICE_TOKEN, Standing, settings_of
 from app.factory import assemble
 
-EDGE = 0.5  # seconds before the last window turns in which nothing more is asked
+EDGE = 1.5  # seconds before the last window turns in which nothing more is asked: an answer may take as long as that
 BUSY = 1.5  # seconds of load before the revocation
 AFTER = 2.0  # and after it
 

@@ -44,8 +44,12 @@ class DatabaseDown(SQLAlchemyError):
     """The database refuses, or does not answer in time."""
 
 
-def make_engine(url: str, *, pool_size: int = 8, **more: Any) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). What the URL says goes before what we think."""
+def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
+    """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). What the URL says goes before what we think.
+
+    `alone`: for single statements. Of four packets to PostgreSQL that leaves one: connections are neither asked whether
+    they still work nor told to begin and to end a transaction.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(str(url))
@@ -57,7 +61,7 @@ def make_engine(url: str, *, pool_size: int = 8, **more: Any) -> Engine:
         max_overflow=pool_size,
         pool_timeout=BUSY_SECONDS,
         connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
-        **{"pool_pre_ping": True} | more,
+        **({"isolation_level": "AUTOCOMMIT"} if alone else {"pool_pre_ping": True}),
     )
 
 
@@ -148,10 +152,8 @@ class Database:
 
     @cached_property
     def _prompt_engine(self) -> Engine:
-        """Connections of its own: whatever else the process does, the gate does not queue behind it. They are neither asked
-        whether they still work nor told to begin and to end anything: of four packets to the server that leaves one.
-        """
+        """Connections of its own: whatever else the process does, the gate does not queue behind it."""
         url = self.engine.url.render_as_string(hide_password=False)
-        engine = make_engine(url, pool_size=PROMPT_POOL, pool_pre_ping=False, isolation_level="AUTOCOMMIT")
+        engine = make_engine(url, pool_size=PROMPT_POOL, alone=True)
         event.listen(self.engine, "engine_disposed", lambda _: engine.dispose())
         return engine

@@ -58,9 +58,8 @@ def prepare(path: Path, *, what: str, keys: Path, active: int, moving: bool = Fa
         texts = [line.strip() for line in islice(lines, min(active, MOST_REQUESTS))]
     if moving:
         texts = list(islice(cycle(texts), max(len(texts), MOVES_AFTER)))
-    every = MOVES_AFTER if moving else len(texts) + 1
     ready = (
-        _request(what, text, *[CLOSE] * (number % every == 0)).replace("\r\n", r"\r\n")
+        _request(what, text, *([CLOSE] if moving and number % MOVES_AFTER == 0 else [])).replace("\r\n", r"\r\n")
         for number, text in enumerate(texts, 1)
     )
     path.write_text("".join(f"{request}\n" for request in ready))

@@ -87,9 +87,8 @@ def _growth(cases: Sequence[Facts]) -> str:
 
 
 def _growing_name(case: Facts) -> str:
-    if case["what"] == "plain":
-        return "bare Flask"
-    return str(case["what"] if case["server"] == "gthread" else case["name"].partition(" ×")[0])
+    who = "bare Flask" if case["what"] == "plain" else case["what"]
+    return who + ("" if case["server"] == "gthread" else f" · {case['server']}")
 
 
 def _second_workers(cases: Sequence[Facts]) -> str:

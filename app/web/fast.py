@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from flask import Flask
 from pydantic import ValidationError
 from pydantic_core import to_json
+from werkzeug.exceptions import ClientDisconnected
 
 from app import audit
 from app.decision import RequestHeaders
@@ -98,7 +99,10 @@ class FastDoors:
             return None
         if self._services.refusal(environ.get("HTTP_AUTHORIZATION")):
             return None
-        body = environ["wsgi.input"].read(int(length))
+        try:
+            body = environ["wsgi.input"].read(int(length))
+        except OSError as error:  # the client fell silent in the middle of it
+            raise ClientDisconnected from error
         try:
             key, toll = verify.read(body)
         except ValidationError:

@@ -1,5 +1,7 @@
 """POST /v1/keys/verify: a service asks about a key, and is told everything it needs to act on it."""
 
+import io
+
 import pytest
 
 from app.doors.answers import CODES, VerifyOut
@@ -246,3 +248,21 @@ def test_every_outcome_of_a_key_has_a_code_of_its_own():
     about_requests = {Outcome.MISSING_KEY, Outcome.AMBIGUOUS_KEY}
     assert set(CODES) == set(Outcome) - about_requests
     assert len(set(CODES.values())) == len(CODES)
+
+
+class Silent(io.RawIOBase):
+    """A body of which nothing more comes."""
+
+    def readable(self):
+        return True
+
+    def readinto(self, _room):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_who_falls_silent_in_the_middle_of_a_question_is_told_so(client):
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    silent = {"wsgi.input": Silent(), "CONTENT_LENGTH": "90"}
+    answer = client.post("/v1/keys/verify", headers=headers, environ_overrides=silent)
+
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")

@@ -1,7 +1,8 @@
 """Whether limits are exact and revocations fast while several hosts are busy with one key.
 
 Every admitted answer tells what it left of the window. In a window that was used up each number from limit - 1 down to 0 was
-told exactly once, whoever admitted: so the answers themselves prove the count, and no clocks have to be compared.
+told exactly once, whoever admitted: so the answers themselves prove the count. Each also tells when its window turns, so those of
+a window that had begun before, or began while the last were under way, are left out.
 """
 
 import http.client
@@ -12,13 +13,16 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+from operator import itemgetter
 from typing import Any
 
 from app import keys
 from app.bench.ground import SERVICE_TOKEN, Standing, settings_of
 from app.factory import assemble
 
-EDGE = 1.5  # seconds before the last window turns in which nothing more is asked: an answer may take as long as that
+CLOCKS = 0.5  # seconds by which a server's clock may be behind ours
 BUSY = 1.5  # seconds of load before the revocation
 AFTER = 2.0  # and after it
 
@@ -58,17 +62,14 @@ class Caller:
 
 
 def saturate(ports: Sequence[int], key: str, *, callers: int, windows: int) -> Exactness:
-    """Ask for one key on every port at once, through `windows` whole windows of its only limit."""
+    """Ask for one key on every port at once, through `windows` whole windows of its only limit, all on this machine."""
     everybody = [Caller(ports[n % len(ports)], key) for n in range(callers)]
-    first = everybody[0].ask(peek=True)["limits"][0]
-    limit, length = first["limit"], first["window"]
-    time.sleep(first["reset"] + 0.05)  # the reset is rounded up: a fresh window for sure
-    rest = everybody[0].ask(peek=True)["limits"][0]["reset"] - 1
-    until = time.monotonic() + rest + (windows - 1) * length - EDGE
+    limit, length = itemgetter("limit", "window")(everybody[0].ask(peek=True)["limits"][0])
+    begin = ceil(time.time() / length) * length  # the window that is under way may be too short to be used up
+    end = begin + windows * length
     with ThreadPoolExecutor(callers) as threads:
-        answers = [
-            answer for said in threads.map(lambda caller: _ask_until(caller, until), everybody) for answer in said
-        ]
+        told = list(threads.map(lambda caller: _ask_until(caller, end), everybody))
+    answers = [answer for turn, answer in chain.from_iterable(told) if begin < turn <= end]
     for caller in everybody:
         caller.close()
     left = Counter(answer["limits"][0]["remaining"] for answer in answers if answer["valid"])
@@ -93,10 +94,19 @@ def revoke_under_load(standing: Standing, ports: Sequence[int], key: str, *, cal
     return max(0.0, max(accepted) - answered)
 
 
-def _ask_until(caller: Caller, until: float) -> list[Any]:
+def turn_of(sent: float, reset: int, length: int) -> int:
+    """When the window of an answer turns: a multiple of its length, `reset` seconds after the second in which it was counted,
+    which no answer that took less than `length` - 1 - CLOCKS seconds leaves in doubt.
+    """
+    return ceil((int(sent - CLOCKS) + reset) / length) * length
+
+
+def _ask_until(caller: Caller, end: float) -> list[tuple[int, Any]]:
     answers = []
-    while time.monotonic() < until:
-        answers.append(caller.ask())
+    while (sent := time.time()) < end:
+        answer = caller.ask()
+        limit = answer["limits"][0]
+        answers.append((turn_of(sent, limit["reset"], limit["window"]), answer))
     return answers
 
 

@@ -3,19 +3,16 @@
 import json
 import os
 import secrets
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import requests
+from recipe_proxies import PROXIES, running
 
 from app import assemble
 from app.books import keystore
@@ -25,7 +22,6 @@ from app.keys import KeyOrder, create, revoke
 from migrations import runner
 
 ROOT = Path(__file__).parents[2]
-RECIPES = ROOT / "docs/recipes"
 CATALOG = """
 [plans.pro]
 name = "Pro"
@@ -138,85 +134,15 @@ def small_key(gateway: SimpleNamespace) -> str:
     return create(gateway.tollgate, KeyOrder("small"), actor="test").api_key.reveal()
 
 
-@pytest.fixture(scope="session", params=["nginx", "caddy"])
+@pytest.fixture(scope="session", params=["nginx", "caddy", "traefik"])
 def proxy(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, gateway: SimpleNamespace, api_port: int
 ) -> Iterator[SimpleNamespace]:
     """A proxy with its recipe, of which only the ports are exchanged."""
     folder, port = tmp_path_factory.mktemp(request.param), free_port(0)
     ports = {":8000": f":{gateway.port}", ":9000": f":{api_port}", ":8080": f":{port}"}
-    command = {"nginx": nginx, "caddy": caddy}[request.param](folder, ports)
-    with running(command, folder, port):
+    with running(PROXIES[request.param](folder, ports), folder, port):
         yield SimpleNamespace(name=request.param, address=f"http://127.0.0.1:{port}", ports=ports)
-
-
-def nginx(folder: Path, ports: dict[str, str]) -> list[str]:
-    """How to start nginx in `folder`."""
-    program = find("nginx", "/usr/sbin/nginx")
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"    {kind}_temp_path {folder / kind};\n" for kind in kinds)
-    text = recipe("nginx.conf", ports).replace("http {\n", f"http {{\n    access_log off;\n{temporary}", 1)
-    (folder / "nginx.conf").write_text(text)
-    shutil.copy(RECIPES / "tollgate_request.conf", folder)
-    user = "user root; " if os.geteuid() == 0 else ""  # its workers have to reach the test's folder
-    options = f"{user}daemon off; pid {folder / 'pid'};"
-    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", options]
-
-
-def caddy(folder: Path, ports: dict[str, str]) -> list[str]:
-    """How to start Caddy in `folder`."""
-    program = find("caddy", "/usr/bin/caddy")
-    (folder / "Caddyfile").write_text(recipe("Caddyfile", ports))
-    return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-
-
-def recipe(name: str, ports: dict[str, str]) -> str:
-    """The recipe as it is written, on other ports."""
-    text = (RECIPES / name).read_text()
-    for written, free in ports.items():
-        text = text.replace(f"127.0.0.1{written}", f"127.0.0.1{free}")
-    return text
-
-
-def find(name: str, usual: str) -> str:
-    """The installed program; a skip, or in CI a failure, when there is none."""
-    return shutil.which(name) or (usual if Path(usual).exists() else absent(name))
-
-
-def absent(name: str) -> NoReturn:
-    """Say what is missing."""
-    reason = f"{name} is not installed: its recipe was not tried"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@contextmanager
-def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
-    """A process until the end of the block, once its port answers."""
-    environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    log = folder / "log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output) as process,
-    ):
-        try:
-            wait_for(process, port, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until somebody answers at `port`; at most ten seconds."""
-    for _ in range(200):
-        with suppress(requests.ConnectionError):
-            requests.get(f"http://127.0.0.1:{port}/", timeout=5)
-            return
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
 
 
 @pytest.fixture
@@ -233,9 +159,26 @@ def call(proxy: SimpleNamespace) -> Iterator[Any]:
 
 
 @pytest.fixture
+def left(gateway: SimpleNamespace) -> Callable[[str], int]:
+    """What a key has left of its day, as Tollgate itself tells."""
+
+    def _left(key: str) -> int:
+        answer = requests.post(
+            f"http://127.0.0.1:{gateway.port}/v1/keys/verify",
+            json={"key": key, "peek": True},
+            headers={"Authorization": f"Bearer {gateway.environ['SERVICE_TOKENS']}"},
+            timeout=10,
+        )
+        remaining: int = answer.json()["limits"][0]["remaining"]
+        return remaining
+
+    return _left
+
+
+@pytest.fixture
 def unguarded(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
     """The address of a second proxy of the same kind, whose Tollgate is not there."""
     port = free_port(0)
     ports = {**proxy.ports, ":8000": ":9", ":8080": f":{port}"}
-    with running({"nginx": nginx, "caddy": caddy}[proxy.name](tmp_path, ports), tmp_path, port):
+    with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
         yield f"http://127.0.0.1:{port}/"

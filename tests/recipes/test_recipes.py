@@ -1,10 +1,8 @@
-"""The recipes for nginx and Caddy do what they promise, on the real servers."""
+"""The recipes do what they promise, on the real servers."""
 
 import os
-import re
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import requests
@@ -24,6 +22,7 @@ def test_a_good_key_reaches_the_api_with_its_identity(call, keys):
     assert received(answer)["x-tollgate-plan"] == "pro"
 
 
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"], indirect=True)
 def test_the_client_is_told_what_is_left(call, keys):
     answer = call(keys["good"])
     assert answer.headers["RateLimit-Policy"] == '"day";q=100000;w=86400'
@@ -63,10 +62,14 @@ def test_a_route_that_needs_a_scope_refuses_a_key_without_it(call, keys):
     assert 'scope="reports:read"' in answer.headers["WWW-Authenticate"]
 
 
-def test_a_route_that_needs_a_scope_takes_a_key_that_has_it_at_its_price(call, keys):
-    left = [call(keys["reader"], path).headers["RateLimit"] for path in ("/", "/reports/today", "/")]
-    spent = [int(text.partition("r=")[2].partition(";")[0]) for text in left]
-    assert (spent[0] - spent[1], spent[1] - spent[2]) == (5, 1)
+def price(call, left, key, path):
+    before = left(key)
+    assert call(key, path).status_code == 200
+    return before - left(key)
+
+
+def test_a_route_that_needs_a_scope_takes_a_key_that_has_it_at_its_price(call, keys, left):
+    assert [price(call, left, keys["reader"], path) for path in ("/reports/today", "/")] == [5, 1]
 
 
 def test_a_full_window_is_a_429_with_the_time_to_wait(call, small_key):
@@ -143,18 +146,14 @@ def settled(gateway):
     return seen
 
 
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"], indirect=True)
 def test_without_an_answer_from_the_gate_nobody_passes(unguarded, keys):
     answer = requests.get(unguarded, headers={"X-API-Key": keys["good"]}, timeout=10)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert (answer.headers["Content-Type"], answer.json()["code"]) == ("application/problem+json", "unavailable")
 
 
-@pytest.mark.parametrize("name", ["X-Tollgate-Plan", "X-tollgate-plan", "X_tollgate_plan", "x_tollgate-key_id"])
-def test_traefik_is_told_to_take_these_names_from_tollgate_alone(name):
-    """Traefik itself is not tried here: it is in no Debian."""
-    text = (Path(__file__).parents[2] / "docs/recipes/traefik.yml").read_text()
-    patterns = re.findall(r'authResponseHeadersRegex: "(.+)"', text)
-    assert (len(patterns), [bool(re.search(pattern, name)) for pattern in patterns]) == (
-        text.count("forwardAuth:"),
-        [True] * len(patterns),
-    )
+@pytest.mark.parametrize("proxy", ["traefik"], indirect=True)
+def test_traefik_says_no_more_than_that_then(unguarded, keys):
+    answer = requests.get(unguarded, headers={"X-API-Key": keys["good"]}, timeout=10)
+    assert (answer.status_code, answer.content) == (500, b"")

@@ -13,7 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,9 +24,14 @@ from redis_cluster import Cluster
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from app.models import Base
+from keystore.models import Base as KeystoreBase
+from migrations import runner
+
 LOCAL_POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/test?connect_timeout=2"
 LOCAL_REDIS = "redis://127.0.0.1:6379/9"
 ABSENT = "not to be had: "
+EMPTIED = [f"DELETE FROM {table}" for base in (Base, KeystoreBase) for table in reversed(base.metadata.sorted_tables)]
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 # Schemathesis' plugin imports these when the session ends. Compiled then, beside threads that still run, they made Python 3.11 say
@@ -37,35 +42,61 @@ for _name in ("allure", "html.writer", "junitxml"):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database for one test. Dispose of your engine afterwards."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    return request.getfixturevalue("postgresql_url")
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database with every table and no row, for one test. Dispose of your engine afterwards."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The same, always SQLite."""
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'test.db')}"
 
 
 @pytest.fixture
 def postgresql_url(postgresql_database: URL | None) -> str:
-    """An empty PostgreSQL database for one test."""
+    """The same, always PostgreSQL."""
     if postgresql_database is None:
         absent("PostgreSQL")
-    emptied = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    execute(postgresql_database, others, emptied)
+    execute(postgresql_database, others, *EMPTIED)
     return postgresql_database.render_as_string(hide_password=False)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without a table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = request.getfixturevalue("postgresql_server") or absent("PostgreSQL")
+    with new_database(server, "empty") as url:
+        yield url.render_as_string(hide_password=False)
+
+
 @pytest.fixture(scope="session")
-def postgresql_database() -> Iterator[URL | None]:
-    """A database of this test process alone, dropped at the end."""
-    server = find_postgresql() or start_postgresql()
-    if server is None:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What each test's SQLite file is a copy of: making the tables takes longer than most tests."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    runner.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> URL | None:
+    """A server on which databases can be made."""
+    return find_postgresql() or start_postgresql()
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: URL | None) -> Iterator[URL | None]:
+    """A database of this test process alone, with every table, dropped at the end."""
+    if postgresql_server is None:
         yield None
         return
-    name = f"tollgate_test_{WORKER}_{os.getpid()}"
-    execute(server, f"CREATE DATABASE {name}")
-    yield server.set(database=name)
-    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with new_database(postgresql_server, "test") as url:
+        runner.upgrade(url.render_as_string(hide_password=False))
+        yield url
 
 
 @pytest.fixture
@@ -133,6 +164,15 @@ def execute(url: URL, *statements: str) -> None:
     with engine.connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
+
+
+@contextmanager
+def new_database(server: URL, name: str) -> Iterator[URL]:
+    """One more database on a PostgreSQL server, for a while."""
+    name = f"tollgate_{name}_{WORKER}_{os.getpid()}"
+    execute(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name)
+    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def find_postgresql() -> URL | None:

@@ -14,11 +14,10 @@ from app.catalog import Catalog, Offer
 from app.checkout import NewOrder, open_order
 from app.config import Settings
 from app.db import Database
-from app.models import Base, Checkout, Order
+from app.models import Checkout, Order
 from app.pricing import PriceBook
 from app.tollgate import Tollgate
 from keystore.limits import MemoryCounter
-from keystore.models import Base as KeystoreBase
 from keystore.plans import Plan, Rate
 from providers.base import NotAuthentic, RefundMade
 from providers.events import (
@@ -174,8 +173,6 @@ def tollgate(database_url, clock, stripe, btcpay):
     offers = {("pro", "stripe"): Offer("stripe", "pro", price="price_pro", term=TERM, retired=("price_old",))}
     offers |= {(slug, "btcpay"): Offer("btcpay", slug, money=PRICE, term=TERM) for slug in plans}
     database = Database(database_url)
-    KeystoreBase.metadata.create_all(database.engine)
-    Base.metadata.create_all(database.engine)
     whole = Tollgate(
         settings=settings,
         catalog=Catalog(plans, offers),

@@ -10,8 +10,8 @@ from app.db import Database
 
 
 @pytest.fixture
-def database(database_url):
-    database = Database(database_url)
+def database(empty_url):
+    database = Database(empty_url)
     with database.write() as session:
         session.execute(text("CREATE TABLE counters (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
         session.execute(text("INSERT INTO counters VALUES (1, 0)"))

@@ -102,17 +102,17 @@ def test_an_orders_file_has_no_parcels_of_the_order_that_renewed_it(tollgate, pa
     assert (parcels(tollgate, paid.id), parcels(tollgate, renewal.id)) == ([], ["theirs: due"])
 
 
-def test_an_older_database_is_found_by_address_after_the_upgrade_and_keeps_it_on_the_way_back(database_url):
-    runner.upgrade(database_url, "0002")
-    engine = make_engine(database_url)
+def test_an_older_database_is_found_by_address_after_the_upgrade_and_keeps_it_on_the_way_back(empty_url):
+    runner.upgrade(empty_url, "0002")
+    engine = make_engine(empty_url)
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO customers (id, email, created_at) VALUES ('c', 'ÜNAL@X.org', '2026-11-01')")
         )
-    runner.upgrade(database_url)
+    runner.upgrade(empty_url)
     with engine.begin() as connection:
         folded = connection.scalar(text("SELECT email_folded FROM customers"))
-    runner.downgrade(database_url, "0002")
+    runner.downgrade(empty_url, "0002")
     with engine.begin() as connection:
         kept = connection.scalar(text("SELECT email FROM customers"))
     engine.dispose()

@@ -17,8 +17,8 @@ BUYER, PAYER, OPERATOR = "buyer@example.com", "payer@example.com", "operator@exa
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    return f"sqlite:///{tmp_path / 'mail.db'}"
+def database_url(sqlite_url):
+    return sqlite_url
 
 
 @pytest.fixture

@@ -22,52 +22,52 @@ def tables(url):
         engine.dispose()
 
 
-def test_an_upgraded_database_is_what_the_models_say(database_url):
-    runner.upgrade(database_url)
+def test_an_upgraded_database_is_what_the_models_say(empty_url):
+    runner.upgrade(empty_url)
 
-    assert runner.differences(database_url) == []
-
-
-def test_an_upgrade_makes_every_table_and_names_its_revision(database_url):
-    assert [runner.upgrade(database_url)] == runner.heads()
-    assert tables(database_url) == ALL_TABLES
+    assert runner.differences(empty_url) == []
 
 
-def test_a_downgrade_to_base_leaves_no_table(database_url):
-    runner.upgrade(database_url)
-
-    assert runner.downgrade(database_url, "base") is None
-    assert tables(database_url) == set()
+def test_an_upgrade_makes_every_table_and_names_its_revision(empty_url):
+    assert [runner.upgrade(empty_url)] == runner.heads()
+    assert tables(empty_url) == ALL_TABLES
 
 
-def test_a_database_comes_back_after_a_downgrade(database_url):
-    runner.upgrade(database_url)
-    runner.downgrade(database_url, "base")
+def test_a_downgrade_to_base_leaves_no_table(empty_url):
+    runner.upgrade(empty_url)
 
-    runner.upgrade(database_url)
-
-    assert runner.differences(database_url) == []
+    assert runner.downgrade(empty_url, "base") is None
+    assert tables(empty_url) == set()
 
 
-def test_an_untouched_database_has_no_revision_and_differs(database_url):
-    assert runner.current(database_url) is None
-    assert runner.differences(database_url) != []
+def test_a_database_comes_back_after_a_downgrade(empty_url):
+    runner.upgrade(empty_url)
+    runner.downgrade(empty_url, "base")
+
+    runner.upgrade(empty_url)
+
+    assert runner.differences(empty_url) == []
 
 
-def test_a_second_upgrade_changes_nothing(database_url):
-    first = runner.upgrade(database_url)
+def test_an_untouched_database_has_no_revision_and_differs(empty_url):
+    assert runner.current(empty_url) is None
+    assert runner.differences(empty_url) != []
 
-    assert runner.upgrade(database_url) == first
+
+def test_a_second_upgrade_changes_nothing(empty_url):
+    first = runner.upgrade(empty_url)
+
+    assert runner.upgrade(empty_url) == first
 
 
-def test_processes_that_start_at_once_all_find_the_database_ready(database_url):
-    program = f"from migrations import runner; print(runner.upgrade({database_url!r}))"
+def test_processes_that_start_at_once_all_find_the_database_ready(empty_url):
+    program = f"from migrations import runner; print(runner.upgrade({empty_url!r}))"
     started = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) for _ in range(3)]
 
     errors = [process.communicate(timeout=60)[1] for process in started]
 
     assert [process.returncode for process in started] == [0, 0, 0], errors
-    assert runner.differences(database_url) == []
+    assert runner.differences(empty_url) == []
 
 
 def test_a_missing_folder_is_made_for_sqlite(tmp_path):

@@ -13,7 +13,6 @@ from redis import Redis
 from app.db import Database
 from app.metering import Terms, charge, look
 from keystore import CounterStoreDown, FallbackCounter, Keystore, MemoryCounter, Peppers, Rate, RedisCounter
-from keystore.models import Base
 from keystore.periods import Budget
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -39,7 +38,6 @@ def flush(redis_url, namespace):
 def terms(database_url):
     """An entitlement with a quota, in a fresh database."""
     database = Database(database_url)
-    Base.metadata.create_all(database.engine)
     with database.write() as session:
         keys = Keystore(session, peppers=Peppers.parse("v1:the first pepper of the tests"))
         issued = keys.issue("ord_1", "pro", now=NOW, mode="test", seed=b"1" * 32)

@@ -11,14 +11,12 @@ from redis_cluster import Cluster
 from sqlalchemy.orm import Session
 
 from keystore import Issued, Keystore, RedisCounter
-from keystore.models import Base
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """The keystore's tables, alone in a database."""
+    """A database for the keystore alone."""
     database = Database(database_url)
-    Base.metadata.create_all(database.engine)
     yield database
     database.engine.dispose()
 

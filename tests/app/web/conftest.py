@@ -14,8 +14,8 @@ ADMIN_TOKEN = "adm_7Kd2Wq9Zx4Lm1Rv8Tn"
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    return f"sqlite:///{tmp_path / 'web.db'}"
+def database_url(sqlite_url):
+    return sqlite_url
 
 
 @pytest.fixture

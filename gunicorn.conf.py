@@ -21,6 +21,7 @@ timeout = 60
 graceful_timeout = 30
 keepalive = 15  # without it a proxy in front costs most of its requests a new connection
 forwarded_allow_ips = ",".join(_settings.trusted_proxies) or "127.0.0.1,::1"
+forwarder_headers = ""  # its default believes what a client behind our proxy sends as SCRIPT_NAME
 accesslog = None  # app.logs writes what is worth a line
 errorlog = "-"
 control_socket_disable = True  # its default place is a home directory, which a service user often has not

@@ -142,6 +142,23 @@ def whole(packet):
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]) == len(body)
 
 
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def rude(request, tmp_path_factory):
+    """A gateway for what no client of good will sends: where it listens, and its log."""
+    folder = tmp_path_factory.mktemp(f"rude-{request.param}")
+    database = f"sqlite:///{folder / 'shop.db'}"
+    with (
+        Running(SANDBOX) as sandbox,
+        serve(sandbox, database, folder=folder, server=request.param, **SETTINGS) as gateway,
+    ):
+        yield SimpleNamespace(url=gateway.shop.url, log=next(folder.glob("*.log")))
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+def test_no_header_says_where_the_application_lives(rude, name):
+    assert requests.get(f"{rude.url}/v1/plans", headers={name: "/zzz"}, timeout=10).status_code == 200
+
+
 def workers_of(gateway):
     pid = gateway.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

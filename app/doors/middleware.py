@@ -8,7 +8,7 @@ headers X-Tollgate-Plan, X-Tollgate-Owner and so on. What clients send under tho
 
 import json
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
+from http import client
 from typing import Any, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -63,7 +63,7 @@ class TollgateMiddleware:
             return _unavailable(environ, start_response)
         headers = limit_headers(answer)
         if not answer["valid"]:
-            headers |= refusals.challenge(answer["problem"]["code"], toll.scope)
+            headers |= _challenge(answer["problem"], toll.scope)
             return _refuse(environ, start_response, problem=answer["problem"], headers=headers)
         environ["tollgate"] = answer
         environ.update({_variable(name): value for name, value in identity_headers(answer).items()})
@@ -76,6 +76,13 @@ class TollgateMiddleware:
 
 def _variable(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def _challenge(problem: dict[str, Any], scope: str | None) -> dict[str, str]:
+    if problem["code"] in refusals.KINDS:
+        return refusals.challenge(problem["code"], scope)
+    # Of a newer Tollgate. Every 401 has to have one (RFC 9110), and there was a key.
+    return refusals.challenge("invalid_key", None) if problem["status"] == 401 else {}
 
 
 def _adding(more: dict[str, str], start_response: StartResponse) -> StartResponse:
@@ -95,7 +102,7 @@ def _unavailable(environ: WSGIEnvironment, start_response: StartResponse) -> Ite
 def _refuse(
     environ: WSGIEnvironment, start_response: StartResponse, *, problem: dict[str, Any], headers: dict[str, str]
 ) -> Iterable[bytes]:
-    status = HTTPStatus(problem["status"])
+    status = problem["status"]
     body = json.dumps({**problem, "instance": environ.get("PATH_INFO", "/")}).encode()
     told = {
         "Content-Type": "application/problem+json",
@@ -103,5 +110,5 @@ def _refuse(
         "Cache-Control": "no-store",
         **headers,
     }
-    start_response(f"{status.value} {status.phrase}", [*told.items()])
+    start_response(f"{status} {client.responses.get(status, 'Refused')}", [*told.items()])
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]

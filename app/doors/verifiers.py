@@ -4,12 +4,12 @@ import logging
 from dataclasses import asdict
 
 import requests
-from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import refusals
 from app.decision import MALFORMED, Toll
-from app.doors.answers import Answer, VerifyOut, answer_of
+from app.doors import heard
+from app.doors.answers import Answer, answer_of
 from app.doors.middleware import CannotVerify
 from app.ending import at_end
 from app.gate import Gate
@@ -20,10 +20,6 @@ from providers.http import make_session
 LONGEST_KEY = 512  # far more than any of ours: what is longer is not even asked about
 
 log = logging.getLogger(__name__)
-
-
-class _Told(BaseModel):
-    detail: str
 
 
 class HttpVerifier:
@@ -44,10 +40,10 @@ class HttpVerifier:
         try:
             response = self._session.post(self._url, json={"key": key, **asdict(toll)})
             if response.status_code == 422:
-                return _never(_Told.model_validate_json(response.content).detail)
+                return _never(heard.reason_in(response.content))
             response.raise_for_status()
-            return VerifyOut.model_validate_json(response.content).model_dump()
-        except (requests.RequestException, ValidationError) as error:
+            return heard.answer_in(response.content, response.status_code)
+        except (requests.RequestException, ValueError) as error:
             log.error("no key can be verified at %s: %s", self._url, type(error).__name__)  # noqa: TRY400 (a traceback may show the key)
             raise CannotVerify from None
 

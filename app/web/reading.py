@@ -1,11 +1,13 @@
 """Reading request bodies: what is not a JSON object in UTF-8 is refused before anybody looks into it."""
 
 import json
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 from flask import Request, Response
 from pydantic import ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream, get_input_stream
 
 from app.errors import invalid
 
@@ -13,8 +15,39 @@ API_BODY = 64 * 1024
 WEBHOOK_BODY = 1024 * 1024  # Stripe's largest events run to a quarter of that
 
 
+class Arriving(LimitedStream):
+    """A body as it comes in, in chunks for example. Of one that is too large Werkzeug's own would hand out what fits, as if that were all."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        super().__init__(stream, most + 1, is_max=True)  # one more, to see that there is more
+
+    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]  # as Werkzeug's
+        """Read some of it."""
+        try:
+            return super().readinto(b)
+        except HTTPException:
+            raise
+        except Exception as error:  # each server has its own for what is no chunk
+            raise BadRequest("the body breaks off, or its chunks are malformed") from error
+
+    def readall(self) -> bytes:
+        """Read the rest of it."""
+        body = super().readall()
+        if self.is_exhausted:
+            self.on_exhausted()
+        return body
+
+
 class StrictRequest(Request):
     """Reads JSON strictly, and says 400 where Flask's silent reading would hand out None."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body, no more of it than this endpoint takes."""
+        checked = get_input_stream(self.environ, max_content_length=self.max_content_length)
+        if self.max_content_length is None or "wsgi.input_terminated" not in self.environ:
+            return checked
+        return cast("IO[bytes]", Arriving(self.input_stream, self.max_content_length))
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 (Werkzeug's signature)
         """The body as an object; an empty body is an empty object. Raises BadRequest, UnsupportedMediaType."""

@@ -159,6 +159,40 @@ def test_no_header_says_where_the_application_lives(rude, name):
     assert requests.get(f"{rude.url}/v1/plans", headers={name: "/zzz"}, timeout=10).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/keys/verify"])
+def test_a_body_in_chunks_is_refused_where_it_is_too_large(rude, path):
+    text = b'{"key": "K"}' + b" " * 70_000 + b"garbage"
+    answer = said(rude, chunked(path, b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)))
+    assert (status(answer), b"application/problem+json" in answer) == (413, True)
+
+
+@pytest.mark.parametrize(
+    "rude", ["gunicorn"], indirect=True
+)  # granian takes what came before the mistake for the whole body
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/keys/verify"])
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"-5\r\n", b"2\r\n{}XX", b"\r\n\r\n"])
+def test_a_body_in_malformed_chunks_is_malformed(rude, path, chunks):
+    answer = said(rude, chunked(path, chunks))
+    assert (status(answer), b"application/problem+json" in answer) == (400, True)
+    assert "Traceback" not in rude.log.read_text()
+
+
+def chunked(path, chunks):
+    headers = f"Authorization: Bearer {SERVICE_TOKEN}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
+    return f"POST {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{headers}\r\n\r\n".encode() + chunks
+
+
+def said(rude, request):
+    """The whole answer to bytes that no library sends."""
+    with socket.create_connection(rude.url.removeprefix("http://").split(":"), timeout=10) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+def status(answer):
+    return int(answer[9:12])
+
+
 def workers_of(gateway):
     pid = gateway.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

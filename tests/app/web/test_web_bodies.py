@@ -1,6 +1,10 @@
 """What arrives is refused before anybody believes it, and the refusal is always problem+json."""
 
+from io import BytesIO
+
 import pytest
+
+from app.web.reading import API_BODY, WEBHOOK_BODY
 
 JSON = {"Content-Type": "application/json"}
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "doc_url", "request_id"}
@@ -48,6 +52,53 @@ def test_a_large_webhook_is_read_before_it_is_judged(client):
 
 def test_no_webhook_is_larger_than_a_megabyte(client):
     assert client.post("/v1/webhooks/stripe", data=b"x" * (2**20 + 1)).status_code == 413
+
+
+def in_chunks(body):
+    """Of a length that nobody told, from a server that sees where it ends."""
+    said = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    return {"environ_overrides": {"wsgi.input": body, "wsgi.input_terminated": True, **said}}
+
+
+def object_of(size):
+    return BytesIO(b'{"plan": "nope", "provider": "stripe"}'.ljust(size) + b"{")
+
+
+class Broken:
+    """A body that gunicorn finds to be in no chunks, by its own exceptions."""
+
+    def read(self, _size):
+        raise LookupError("Invalid chunk size: b'zz'")
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [("/v1/orders", API_BODY), ("/v1/orders", API_BODY + 70_000), ("/v1/webhooks/stripe", WEBHOOK_BODY)],
+)
+def test_what_does_not_say_how_large_it_is_may_be_no_larger(client, path, size):
+    answer = client.post(path, headers=JSON, **in_chunks(object_of(size)))
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+
+
+def test_a_form_that_does_not_say_how_large_it_is_may_be_no_larger(client):
+    body = BytesIO(b"key=" + b"a" * API_BODY)
+    answer = client.post("/recover", content_type="application/x-www-form-urlencoded", **in_chunks(body))
+    assert answer.status_code == 413
+
+
+def test_what_is_just_not_too_large_is_read_to_its_end(client):
+    answer = client.post("/v1/orders", headers=JSON, **in_chunks(object_of(API_BODY - 1)))
+    assert (answer.status_code, answer.json["detail"]) == (
+        400,
+        "the body is not JSON in UTF-8, or is nested too deeply",
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/webhooks/stripe"])
+def test_what_arrives_in_no_order_is_malformed(client, caplog, path):
+    answer = client.post(path, headers=JSON, **in_chunks(Broken()))
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_webhook_is_acknowledged(client, order, btcpay, clock, notify):

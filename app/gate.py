@@ -26,7 +26,7 @@ from app.decision import (
     missing,
     outcome_of,
 )
-from app.key_cache import LAST_RESORT, Copy, KeyCache, Recently
+from app.key_cache import FRESH_ALONE, FRESH_CONFIRMED, LAST_RESORT, KeyCache, Recently, is_outdated
 from app.metering import charge, look
 from app.standing import Standing, stand
 from app.tollgate import Tollgate
@@ -48,6 +48,7 @@ class Gate:
         self._tollgate = tollgate
         self._prefix = tollgate.settings.key_prefix
         self._cache = KeyCache(monotonic)
+        self._fresh = FRESH_CONFIRMED if tollgate.counter.confirms else FRESH_ALONE
         self._used = Recently(monotonic)
         self.usage = UsageBatch(tollgate)
 
@@ -58,7 +59,7 @@ class Gate:
 
     def decide_key(self, text: str, toll: Toll) -> Decision:
         """The same for a key that was taken out of its request already."""
-        copy = self._cache.find(text)
+        copy = self._cache.find(text, within=self._fresh)
         try:
             record = copy.record if copy else self._read(text)
         except DatabaseDown:
@@ -75,33 +76,39 @@ class Gate:
             return self.decide_key(text, toll) if copy else standing  # no refusal on the word of a copy
         if copy:
             copy.standing = standing
-        count = self._count(standing, toll)
+        count = self._count(standing, toll, known=record.version)
         if copy is None:
             self._announce(record, count)
-        elif self._cache.is_stale(copy, count):
-            return self._recount(text, copy, standing, count, toll, now)
+        if is_outdated(record, count) or (copy and self._cache.is_doubtful(copy, count)):
+            return self._recount(text, standing, count, toll, now)
         return self._answer(standing, count, toll, now)
 
-    def _count(self, standing: Standing, toll: Toll) -> Count:
-        if standing.plainest and toll.cost == 1 and not toll.peek:
+    def _count(self, standing: Standing, toll: Toll, *, known: int) -> Count:
+        """Nothing is charged where a version newer than `known` is published."""
+        if toll.peek:
+            return look(self._tollgate, standing.terms, toll.cost)
+        if known and standing.plainest and toll.cost == 1:
             return standing.plainest()
-        return (look if toll.peek else charge)(self._tollgate, standing.terms, toll.cost)
+        return charge(self._tollgate, standing.terms, toll.cost, known=known)
 
-    def _recount(self, text: str, copy: Copy, old: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
-        """The count told that our copy is old: judge the new one. What was charged stays charged, on either plan's windows."""
+    def _recount(self, text: str, old: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
+        """What we know of the key is outdated, or nobody can tell: judge it anew. What was charged (only in doubt) stays charged."""
+        outdated = is_outdated(old.record, count)
         try:
             record = self._read(text)
         except DatabaseDown:
-            if self._cache.is_outdated(copy, count):
+            if outdated:
                 raise
             return self._answer(old, count, toll, now)
-        if isinstance(record, Decision):
-            return record
-        standing = self._judge(record, None, toll, now)
+        standing = record if isinstance(record, Decision) else self._judge(record, None, toll, now)
         if isinstance(standing, Decision):
+            self._cache.forget(text)
             return standing
-        if not count.admitted or standing.terms != old.terms:
-            count = self._count(standing, toll)
+        self._announce(standing.record, count)
+        if outdated or not count.admitted:
+            count = self._count(
+                standing, toll, known=0
+            )  # just read: a store that says otherwise knows an older database
         return self._answer(standing, count, toll, now)
 
     def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:

@@ -48,7 +48,7 @@ class KeyCache:
         self._lock = threading.Lock()
 
     def find(self, text: str, *, within: float = FRESH_CONFIRMED) -> Copy | None:
-        """A copy of the last seconds, to be used only if the count that follows does not find it stale."""
+        """A copy of the last seconds, to be used only if the count that follows does not find it outdated or doubtful."""
         digest = _digest(text)
         copy = self._at_hand.get(digest) or self._take_out(digest)
         return copy if copy and self._monotonic() - copy.loaded < within else None
@@ -82,14 +82,14 @@ class KeyCache:
             self._at_hand.pop(digest, None)
             self._copies.pop(digest, None)
 
-    def is_stale(self, copy: Copy, count: Count) -> bool:
-        """True when a newer version was published, or nobody can tell and the copy is not of this second."""
-        alone = count.version is None and self._monotonic() - copy.loaded >= FRESH_ALONE
-        return alone or self.is_outdated(copy, count)
+    def is_doubtful(self, copy: Copy, count: Count) -> bool:
+        """True when the count could not tell what was published, and the copy is not of this second."""
+        return count.version is None and self._monotonic() - copy.loaded >= FRESH_ALONE
 
-    def is_outdated(self, copy: Copy, count: Count) -> bool:
-        """True when a newer version was published: such a copy serves nobody, whatever else is down."""
-        return (count.version or count.heard) > copy.record.version
+
+def is_outdated(record: KeyRecord, count: Count) -> bool:
+    """True when a newer version was published: such a record serves nobody, whatever else is down, and nothing was charged on it."""
+    return (count.version or count.heard) > record.version
 
 
 def _digest(text: str) -> bytes:

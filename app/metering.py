@@ -5,6 +5,7 @@ of the quota.
 """
 
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from app.ratelimit_headers import limits_of
@@ -29,13 +30,16 @@ def terms_of(record: KeyRecord, plan: Plan, now: datetime) -> Terms:
     return Terms(record.entitlement, rates_of(plan, record.limits), budget_of(plan, record, now))
 
 
-def charge(tollgate: Tollgate, terms: Terms, cost: int) -> Count:
-    """Count one request. Others may take what was just reserved, so it may need several turns; each takes from what is left."""
-    counter, budget = tollgate.counter, terms.budget
-    count = counter.count(terms.entitlement, terms.rates, cost=cost, budget=budget)
+def charge(tollgate: Tollgate, terms: Terms, cost: int, *, known: int = 0) -> Count:
+    """Count one request, unless a version newer than `known` is published (0: whatever is).
+
+    Others may take what was just reserved, so it may need several turns; each takes from what is left.
+    """
+    budget = terms.budget
+    ask = partial(tollgate.counter.count, terms.entitlement, terms.rates, cost=cost, known=known, budget=budget)
+    count = ask()
     while budget is not None and count.short:
-        block = _reserve(tollgate, terms.entitlement, budget, count.short)
-        count = counter.count(terms.entitlement, terms.rates, cost=cost, budget=budget, block=block)
+        count = ask(block=_reserve(tollgate, terms.entitlement, budget, count.short))
     return count
 
 

@@ -18,7 +18,8 @@ NOT_AGAIN = datetime.min.replace(tzinfo=UTC)
 class Standing(NamedTuple):
     """A key that works: under which plan, on which terms, and before which moment all of this holds.
 
-    `plainest` counts a request that costs one; None where the terms have a quota, whose period moves with the clock.
+    `plainest` counts a request that costs one, unless a newer version is published; None where the terms have a quota, whose period
+    moves with the clock.
     """
 
     record: KeyRecord
@@ -41,5 +42,5 @@ def stand(tollgate: Tollgate, record: KeyRecord, now: datetime) -> Standing | De
     terms = terms_of(record, plan, now)
     if terms.budget is not None:
         return Standing(record, plan, terms, NOT_AGAIN, None)
-    plainest = tollgate.counter.prepare(terms.entitlement, terms.rates)
+    plainest = tollgate.counter.prepare(terms.entitlement, terms.rates, known=record.version)
     return Standing(record, plan, terms, works_until(record) or FOR_EVER, plainest)

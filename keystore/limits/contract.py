@@ -40,7 +40,11 @@ class Counter(Protocol):
 
     In each window `admitted <= limit`, exactly. A counter is named by entitlement, rate name and window length; the
     amount is no part of it, so a changed limit opens no fresh window. Of a quota it spends what it was granted, no more.
+
+    `confirms`: its counts tell of every version that anybody published, not of this process' own only.
     """
+
+    confirms: bool
 
     def count(
         self,
@@ -48,12 +52,15 @@ class Counter(Protocol):
         rates: tuple[Rate, ...],
         *,
         cost: int = 1,
+        known: int = 0,
         budget: Budget | None = None,
         block: Block = NO_BLOCK,
     ) -> Count:
         """Charge `cost` (at least 1) to every window and the budget, or to none if one of them has no room.
 
-        The block is put in first, and stays in whatever follows. Raises CounterStoreDown; the block is lost then.
+        None is charged either, nor `admitted`, where a version newer than `known` is published: whoever asks knows an old state of
+        the entitlement (0: takes what there is). The block is put in first, and stays in whatever follows. Raises
+        CounterStoreDown; the block is lost then.
         """
 
     def peek(
@@ -61,7 +68,7 @@ class Counter(Protocol):
     ) -> Count:
         """Charge nothing; `admitted` says whether one more request would pass now. Raises CounterStoreDown."""
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
         """`count` for the plainest request, which costs one and has no quota, put together once and called for each."""
 
     def publish(self, entitlement: str, version: int) -> None:
@@ -92,6 +99,11 @@ def judged(count: Count, budget: Budget | None, held: Held, *, cost: int, charge
     refused = (*count.refused, QUOTA) if room is not None and room < cost else count.refused
     short = 0 if refused else max(0, cost - held.left)
     return count._replace(admitted=not (refused or short), refused=refused, quota=quota, short=short)
+
+
+def is_newer(published: int, known: int) -> bool:
+    """Whether somebody who knows that version (0: none) has to look again before anything is charged."""
+    return 0 < known < published
 
 
 def check_cost(cost: int) -> None:

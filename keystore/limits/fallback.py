@@ -30,6 +30,8 @@ class FallbackCounter:
     as one node of a cluster: the others are asked as ever. None where everything fails together.
     """
 
+    confirms = True
+
     def __init__(
         self,
         primary: Counter,
@@ -57,16 +59,17 @@ class FallbackCounter:
         rates: tuple[Rate, ...],
         *,
         cost: int = 1,
+        known: int = 0,
         budget: Budget | None = None,
         block: Block = NO_BLOCK,
     ) -> Count:
         """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
         try:
-            question = partial(self._primary.count, entitlement, rates, cost=cost, budget=budget, block=block)
-            return self._ask(entitlement, question)
+            ask = partial(self._primary.count, entitlement, rates, cost=cost, known=known, budget=budget, block=block)
+            return self._ask(entitlement, ask)
         except CounterStoreDown as down:
-            kept = _kept(block, down)
-            count = self._local.count(entitlement, self._share(rates), cost=cost, budget=budget, block=kept)
+            kept, share = _kept(block, down), self._share(rates)
+            count = self._local.count(entitlement, share, cost=cost, known=known, budget=budget, block=kept)
             return self._degraded(count)
 
     def peek(
@@ -79,15 +82,15 @@ class FallbackCounter:
             kept = _kept(block, down)
             return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
         """See Counter. Never raises CounterStoreDown."""
-        question = self._primary.prepare(entitlement, rates)
+        question = self._primary.prepare(entitlement, rates, known=known)
 
         def count() -> Count:
             try:
                 return self._ask(entitlement, question)
             except CounterStoreDown:
-                return self._degraded(self._local.count(entitlement, self._share(rates)))
+                return self._degraded(self._local.count(entitlement, self._share(rates), known=known))
 
         return count
 

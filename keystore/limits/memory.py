@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from threading import Lock
 
-from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, judged
+from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, is_newer, judged
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -31,6 +31,8 @@ class MemoryCounter:
     setting the machine's time neither locks anyone out nor opens a fresh window. Blocks of quotas are lost with the process.
     """
 
+    confirms = False
+
     def __init__(self, clock: Callable[[], float] = steady_time) -> None:
         self._clock = clock
         self._lock = Lock()
@@ -44,22 +46,23 @@ class MemoryCounter:
         rates: tuple[Rate, ...],
         *,
         cost: int = 1,
+        known: int = 0,
         budget: Budget | None = None,
         block: Block = NO_BLOCK,
     ) -> Count:
         """See Counter. Never raises CounterStoreDown."""
         check_cost(cost)
-        return self._tally(entitlement, rates, cost, budget, block)
+        return self._tally(entitlement, rates, cost, known, budget, block)
 
     def peek(
         self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
     ) -> Count:
         """See Counter."""
-        return self._tally(entitlement, rates, 0, budget, block)
+        return self._tally(entitlement, rates, 0, 0, budget, block)
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
         """See Counter."""
-        return partial(self.count, entitlement, rates)
+        return partial(self.count, entitlement, rates, known=known)
 
     def publish(self, entitlement: str, version: int) -> None:
         """Told with every count from now on. Other processes hear nothing: their caches live at most a second."""
@@ -72,8 +75,10 @@ class MemoryCounter:
         """Always there."""
 
     def _tally(
-        self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block
+        self, entitlement: str, rates: tuple[Rate, ...], cost: int, known: int, budget: Budget | None, block: Block
     ) -> Count:
+        heard = self._published.get(entitlement, 0)
+        newer = is_newer(heard, known)
         with self._lock:
             held = self._put_in(entitlement, budget, block)
             now = int(self._clock())
@@ -82,7 +87,7 @@ class MemoryCounter:
             # A limit lowered below what is used leaves 0.
             remaining = [max(0, rate.limit - n) for rate, n in zip(rates, used, strict=True)]
             refused = full(rates, remaining, max(cost, 1))
-            charged = cost > 0 and not refused and (budget is None or affords(budget, held, cost))
+            charged = cost > 0 and not (newer or refused) and (budget is None or affords(budget, held, cost))
             if charged:
                 remaining = [left - cost for left in remaining]
                 for book, rate, n in zip(books, rates, used, strict=True):
@@ -93,7 +98,8 @@ class MemoryCounter:
         states = chain.from_iterable(
             (left, rate.window - now % rate.window) for left, rate in zip(remaining, rates, strict=True)
         )
-        heard = self._published.get(entitlement, 0)
+        if newer:
+            return Count(False, rates, (*states,), heard=heard)
         count = Count(not refused, rates, (*states,), refused, heard=heard)
         return judged(count, budget, held, cost=max(cost, 1), charged=charged)
 

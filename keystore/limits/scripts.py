@@ -15,13 +15,16 @@ class Script:
 # used in. The start is compared, not left to expiry, so a count is exact even where the key outlives its window; expiry only
 # tidies up, a minute late, because a key that goes too early would open a fresh window.
 #
+# Asked are the cost, the version that the asker knows (0: none), and of each window its name, length and limit. Where a newer version
+# is published nothing is charged: what the asker knows of the key is old, and the request may be one to be refused.
+#
 # It answers: charged or not, the version, what is left of the quota's blocks, what is reserved, then of each window what remains
 # and the seconds until it resets.
 #
 # Where there is a quota, a second hash for its period: what is left of the blocks that came from SQL, and how much SQL had
 # reserved by then. The last four arguments are about it: granted, reserved (-1: not known), limit, seconds to keep it.
 COUNT = Script("""
-local key, blocks, cost, last = KEYS[1], KEYS[2], tonumber(ARGV[1]), #ARGV
+local key, blocks, cost, known, last = KEYS[1], KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV
 local left, reserved, enough = 0, -1, true
 if blocks then
   last = last - 4
@@ -37,13 +40,13 @@ if blocks then
 end
 local now = tonumber(redis.call('TIME')[1])
 local fields = {'v'}
-for i = 2, last, 3 do
+for i = 3, last, 3 do
   fields[#fields + 1] = ARGV[i]
   fields[#fields + 1] = ARGV[i] .. '@'
 end
 local held = redis.call('HMGET', key, unpack(fields))
 local used, limits, starts, resets, room, lasts = {}, {}, {}, {}, true, 0
-for i = 2, last, 3 do
+for i = 3, last, 3 do
   local n, window = #used + 1, tonumber(ARGV[i + 1])
   limits[n] = tonumber(ARGV[i + 2])
   starts[n] = now - now % window
@@ -52,7 +55,8 @@ for i = 2, last, 3 do
   room = room and used[n] + cost <= limits[n]
   lasts = math.max(lasts, resets[n])
 end
-local charged = cost > 0 and room and enough
+local version = tonumber(held[1]) or 0
+local charged = cost > 0 and room and enough and (known == 0 or version <= known)
 if charged and blocks then left = redis.call('HINCRBY', blocks, 'left', -cost) end
 if charged and #used > 0 then
   local writes = {}
@@ -64,7 +68,7 @@ if charged and #used > 0 then
   redis.call('HSET', key, unpack(writes))
   if redis.call('TTL', key) <= lasts then redis.call('EXPIRE', key, lasts + 60) end
 end
-local answer = {charged and 1 or 0, tonumber(held[1]) or 0, left, reserved}
+local answer = {charged and 1 or 0, version, left, reserved}
 for n = 1, #used do
   answer[2 * n + 3], answer[2 * n + 4] = math.max(0, limits[n] - used[n]), resets[n]
 end

@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import NoScriptError, RedisError, TryAgainError
 
 from keystore.errors import CounterStoreDown, LeftAlone
-from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, judged
+from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, is_newer, judged
 from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
 from keystore.periods import Budget
@@ -25,6 +25,8 @@ class RedisCounter:
     `namespace` goes before every key; the entitlement is the hash tag, so all its windows live on one cluster node.
     """
 
+    confirms = True
+
     def __init__(self, url: str, *, timeout: float = 0.25, namespace: str = "tollgate") -> None:
         self._link = link_to(url, timeout=timeout)
         self._namespace = namespace
@@ -35,22 +37,23 @@ class RedisCounter:
         rates: tuple[Rate, ...],
         *,
         cost: int = 1,
+        known: int = 0,
         budget: Budget | None = None,
         block: Block = NO_BLOCK,
     ) -> Count:
         """See Counter. `version` is what was last published, None if nothing was within a day."""
         check_cost(cost)
-        return self._ask(entitlement, rates, cost, budget, block)
+        return self._ask(entitlement, rates, cost, known, budget, block)
 
     def peek(
         self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
     ) -> Count:
         """See Counter."""
-        return self._ask(entitlement, rates, 0, budget, block)
+        return self._ask(entitlement, rates, 0, 0, budget, block)
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...]) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
         """See Counter."""
-        keys, arguments = [self._key(entitlement)], [1, *_windows(rates)]
+        keys, arguments = [self._key(entitlement)], [1, known, *_windows(rates)]
         question = self._link.prepare("EVALSHA", COUNT.sha, 1, *keys, *arguments)
 
         def count() -> Count:
@@ -58,7 +61,7 @@ class RedisCounter:
                 answer = question()
             except (RedisError, OSError) as error:
                 answer = self._try_again(error, COUNT, keys, arguments)
-            return _count(rates, 1, answer)
+            return _count(rates, 1, known, answer)
 
         return count
 
@@ -77,18 +80,20 @@ class RedisCounter:
         of_key = self._link.place
         return None if of_key is None else lambda entitlement: of_key(self._key(entitlement))
 
-    def _ask(self, entitlement: str, rates: tuple[Rate, ...], cost: int, budget: Budget | None, block: Block) -> Count:
+    def _ask(
+        self, entitlement: str, rates: tuple[Rate, ...], cost: int, known: int, budget: Budget | None, block: Block
+    ) -> Count:
         keys = [self._key(entitlement)]
-        arguments = [cost, *_windows(rates)]
+        arguments = [cost, known, *_windows(rates)]
         if budget is not None:
             keys.append(f"{keys[0]}:{budget.period}")
             reserved = -1 if block.reserved is None else block.reserved
             arguments += (block.granted, reserved, budget.limit, budget.reset + BLOCK_SECONDS)
         answer = self._run(COUNT, keys, arguments)
-        count = _count(rates, max(cost, 1), answer)
-        if budget is None:
+        count = _count(rates, max(cost, 1), known, answer)
+        charged, version, left, reserved = answer[:4]
+        if budget is None or is_newer(version, known):
             return count
-        charged, _, left, reserved = answer[:4]
         held = Held(left, reserved if reserved >= 0 else None)
         return judged(count, budget, held, cost=max(cost, 1), charged=bool(charged))
 
@@ -112,10 +117,14 @@ class RedisCounter:
         return f"{self._namespace}:{{{entitlement}}}"
 
 
-def _count(rates: tuple[Rate, ...], cost: int, answer: Any) -> Count:
-    states = tuple(answer[4:])
-    refused = () if answer[0] else full(rates, states[::2], cost)
-    return Count(not refused, rates, states, refused, answer[1] or None)
+def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count:
+    states, version = tuple(answer[4:]), answer[1]
+    if answer[0]:
+        return Count(True, rates, states, (), version or None)
+    if is_newer(version, known):
+        return Count(False, rates, states, (), version)
+    refused = full(rates, states[::2], cost)
+    return Count(not refused, rates, states, refused, version or None)
 
 
 @lru_cache(maxsize=1024)

@@ -44,9 +44,9 @@ class Noting(MemoryCounter):
         super().__init__()
         self.prepared = []
 
-    def prepare(self, entitlement, rates):
+    def prepare(self, entitlement, rates, *, known=0):
         self.prepared.append(rates[0].limit)
-        return super().prepare(entitlement, rates)
+        return super().prepare(entitlement, rates, known=known)
 
 
 @pytest.fixture

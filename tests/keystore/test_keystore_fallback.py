@@ -19,7 +19,7 @@ class Store:
     def __init__(self):
         self.down, self.asked = True, 0
 
-    def count(self, entitlement, rates, *, cost=1, budget=None, block=None):
+    def count(self, entitlement, rates, *, cost=1, known=0, budget=None, block=None):
         self.asked += 1
         if self.down:
             raise CounterStoreDown
@@ -28,8 +28,8 @@ class Store:
     def peek(self, entitlement, rates, *, budget=None, block=None):
         return self.count(entitlement, rates)
 
-    def prepare(self, entitlement, rates):
-        return partial(self.count, entitlement, rates)
+    def prepare(self, entitlement, rates, *, known=0):
+        return partial(self.count, entitlement, rates, known=known)
 
     def publish(self, entitlement, version):
         self.count(entitlement, ())

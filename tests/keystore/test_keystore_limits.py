@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from keystore import MemoryCounter, Rate
+from keystore.limits import Block
+from keystore.periods import Budget
 
 LONG = 10_000_000  # seconds: does not turn while a test runs
 BURST, MINUTE = Rate("burst", 2, LONG), Rate("minute", 5, LONG)
@@ -197,3 +199,34 @@ def test_memory_forgets_windows_that_have_turned(clock):
     counter.count("ent_1", (Rate("minute", 1, 60),))
 
     assert [len(used) for _, used in counter._windows.values()] == [1]
+
+
+def test_whoever_knows_an_older_version_is_told_and_charges_nothing(counter):
+    counter.publish("ent_1", 8)
+    count = counter.count("ent_1", BOTH, known=7)
+
+    assert (count.admitted, count.refused, count.version or count.heard) == (False, (), 8)
+    assert remaining(counter.peek("ent_1", BOTH)) == (2, 5)
+
+
+@pytest.mark.parametrize("known", [0, 8, 9])
+def test_whoever_knows_the_newest_version_or_asks_for_none_is_charged(counter, known):
+    counter.publish("ent_1", 8)
+
+    assert remaining(counter.count("ent_1", BOTH, known=known)) == (1, 4)
+
+
+def test_a_prepared_question_with_an_older_version_charges_nothing(counter):
+    plainest = counter.prepare("ent_1", BOTH, known=7)
+    counter.publish("ent_1", 8)
+
+    assert (plainest().admitted, remaining(counter.peek("ent_1", BOTH))) == (False, (2, 5))
+
+
+def test_nothing_of_a_quota_is_spent_or_asked_for_on_an_older_version(counter):
+    counter.publish("ent_1", 8)
+    budget = Budget("may", 100, 600, LONG)
+    count = counter.count("ent_1", BOTH, known=7, budget=budget, block=Block(5, 5))
+
+    assert (count.admitted, count.short) == (False, 0)
+    assert counter.peek("ent_1", BOTH, budget=budget).quota.remaining == 100

@@ -1,0 +1,100 @@
+"""What a key's end or change costs whoever goes on asking with it: nothing, neither of the windows nor of the quota."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from app import keys
+from app.decision import Outcome, Toll
+from app.gate import Gate
+from app.keys import KeyChanges, KeyOrder
+from app.operators import entitlements
+from keystore.limits import FallbackCounter, RedisCounter
+from keystore.plans import Quota, Rate
+
+
+@pytest.fixture(params=["memory", "redis"])
+def tollgate(request, tollgate):
+    """Its plans have one long window, which does not turn while a test runs, one has a quota; counted here or in Redis."""
+    team = replace(tollgate.catalog.plans["team"], rates=(Rate("minute", 600, 10_000_000),))
+    plans = {"pro": replace(team, slug="pro", quota=Quota(500)), "team": team}
+    catalog = replace(tollgate.catalog, plans=plans)
+    counter = tollgate.counter if request.param == "memory" else request.getfixturevalue("redis_counter")
+    return replace(tollgate, catalog=catalog, counter=counter)
+
+
+@pytest.fixture
+def redis_counter(redis_url):
+    namespace = f"test-{uuid4().hex}"
+    yield FallbackCounter(RedisCounter(redis_url, timeout=5, namespace=namespace), workers_total=1)
+    with Redis.from_url(redis_url) as redis:
+        redis.delete("nothing", *redis.scan_iter(f"{namespace}:*"))
+
+
+@pytest.fixture
+def gate(tollgate):
+    return Gate(tollgate, monotonic=lambda: 100.0)
+
+
+@pytest.fixture
+def key(tollgate, gate):
+    """One that was just used."""
+    key = keys.create(tollgate, KeyOrder("pro", term_days=30), actor="test")
+    gate.decide_key(key.api_key.reveal(), Toll())
+    return key
+
+
+@pytest.fixture
+def ask(gate):
+    return lambda key, **toll: gate.decide_key(key.api_key.reveal(), Toll(**toll))
+
+
+@pytest.fixture
+def entitlement(ask, key):
+    return ask(key, peek=True).record.entitlement
+
+
+def left(decision):
+    """Of the window and of the quota."""
+    return decision.count.allowances[0].remaining, decision.count.quota.remaining
+
+
+def test_a_rotated_key_takes_nothing_from_its_successor(tollgate, key, ask):
+    fresh = keys.rotate(tollgate, key.key_id, grace_seconds=0, actor="test")
+    refused = [ask(key, cost=3).outcome for _ in range(4)]
+
+    assert refused == [Outcome.REVOKED_KEY] * 4
+    assert left(ask(fresh)) == (598, 498)
+
+
+def test_nor_where_there_is_no_quota(tollgate, ask):
+    key = keys.create(tollgate, KeyOrder("team"), actor="test")
+    ask(key)
+    fresh = keys.rotate(tollgate, key.key_id, grace_seconds=0, actor="test")
+    refused = [ask(key).outcome for _ in range(4)]
+
+    assert refused == [Outcome.REVOKED_KEY] * 4
+    assert ask(fresh).count.allowances[0].remaining == 598
+
+
+def test_a_suspended_key_is_charged_nothing_until_it_is_restored(tollgate, key, ask, entitlement):
+    entitlements.suspend(tollgate, entitlement, reason="test", actor="test")
+    refused = [ask(key, cost=3).outcome for _ in range(4)]
+    entitlements.restore(tollgate, entitlement, reason="test", actor="test")
+
+    assert refused == [Outcome.SUSPENDED] * 4
+    assert left(ask(key)) == (598, 498)
+
+
+def test_a_request_after_a_change_of_limits_is_charged_once(tollgate, key, ask):
+    keys.patch(tollgate, key.key_id, KeyChanges(limits={"minute": 10}), actor="test")
+
+    assert left(ask(key, cost=2)) == (7, 497)
+
+
+def test_the_last_request_under_a_lowered_limit_passes(tollgate, key, ask):
+    keys.patch(tollgate, key.key_id, KeyChanges(limits={"minute": 2}), actor="test")
+
+    assert [ask(key).outcome for _ in range(2)] == [Outcome.ALLOWED, Outcome.RATE_LIMITED]

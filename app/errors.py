@@ -1,4 +1,4 @@
-"""Situations -> application/problem+json (RFC 9457): one table. Browsers on page routes get a page instead.
+"""Situations -> application/problem+json (RFC 9457): one table. Browsers on our own pages get a page instead.
 
 Steps raise exceptions that name a situation and know no HTTP; here each gets its status and its stable code.
 """
@@ -12,7 +12,7 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import problems
 from app.catalog import NotOnSale, UnknownPlan
@@ -63,6 +63,7 @@ SPEAKING = (
     situations.RefundRefused,
     situations.NotPossible,
 )  # their words are written for the caller
+PAGES = frozenset({"pages", "renewing", "lost", "machines", "swagger", "static"})  # our blueprints that people look at
 RETRY_AFTER = {"idempotency_in_flight": "2", "unavailable": "5", "provider_unavailable": "10"}
 
 
@@ -83,11 +84,13 @@ def problem(
     code: str, detail: str = "", *, status: int | None = None, headers: Mapping[str, str] | None = None, **members: Any
 ) -> Response:
     """The answer for a code. `members` are extension members; None leaves one out. Never pass what the caller sent."""
-    kind = KINDS[code]
-    status = status or kind.status
     headers = {**({"Retry-After": RETRY_AFTER[code]} if code in RETRY_AFTER else {}), **(headers or {})}
     if wants_page():
-        return _page(status, headers)
+        return _page(status or KINDS[code].status, headers)
+    return _document(code, detail, status=status or KINDS[code].status, headers=headers, **members)
+
+
+def _document(code: str, detail: str, *, status: int, headers: Mapping[str, str], **members: Any) -> Response:
     base = current_app.extensions["tollgate"].settings.public_url
     body = document(
         code, base=base, detail=detail, status=status, instance=request.path, request_id=request_id(), **members
@@ -100,8 +103,20 @@ def problem(
 
 
 def wants_page() -> bool:
-    """Browsers say text/html. Under /v1 nobody gets a page."""
-    return not request.path.startswith("/v1/") and "text/html" in request.headers.get("Accept", "")
+    """Browsers say text/html, and so do clients that never thought about it: only our pages and addresses of nobody answer with one."""
+    if request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", ""):
+        return False
+    endpoint = _endpoint()
+    return endpoint is None or (endpoint.rpartition(".")[0] or endpoint) in PAGES
+
+
+def _endpoint() -> str | None:
+    """Where the request went; with a wrong method, where a right one would have gone."""
+    wrong, adapter = request.routing_exception, current_app.create_url_adapter(request)
+    if isinstance(wrong, MethodNotAllowed) and wrong.valid_methods and adapter:
+        endpoint, _ = adapter.match(method=min(wrong.valid_methods))
+        return str(endpoint)
+    return request.endpoint
 
 
 def _page(status: int, headers: Mapping[str, str]) -> Response:
@@ -154,7 +169,10 @@ def _provider_failed(error: problems.ProviderFailed) -> Response:
 
 def _denied(error: Denied) -> Response:
     decision, code = error.decision, error.decision.outcome.value
-    return problem(code, decision.detail, headers=challenge(code, error.scope), **members_of(decision))
+    status, headers = KINDS[code].status, challenge(code, error.scope)
+    return _document(
+        code, decision.detail, status=status, headers=headers, **members_of(decision)
+    )  # our pages have no gate
 
 
 def _too_often(error: RateLimitExceeded) -> Response:

@@ -61,9 +61,9 @@ def test_data_needs_less_protection_than_a_page(client, working_key):
     assert data["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_browser_that_is_refused_gets_a_page_with_a_pages_policies(client, html):
-    answer = client.get("/data", headers=html)
-    assert (answer.status_code, answer.mimetype, answer.headers["X-Frame-Options"]) == (401, "text/html", "DENY")
+def test_a_page_that_says_no_has_a_pages_policies(client, html):
+    answer = client.get("/nothing", headers=html)
+    assert (answer.status_code, answer.mimetype, answer.headers["X-Frame-Options"]) == (404, "text/html", "DENY")
 
 
 def test_a_bare_decorator_lets_a_paid_key_pass(client, working_key):

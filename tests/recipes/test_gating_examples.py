@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 TEXT = (Path(__file__).parents[2] / "docs/gating.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -23,6 +24,33 @@ def test_a_program_runs(gateway, tmp_path, program):
         [sys.executable, "-c", program], cwd=tmp_path, env=gateway.environ, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture
+def middleware(gateway, monkeypatch):
+    """A client of what the middleware's example makes, of which only the gateway's address and token are exchanged."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (program,) = (text for text in PYTHON if "TollgateMiddleware(" in text)
+    program = program.replace("127.0.0.1:8000", f"127.0.0.1:{gateway.port}")
+    made = {}
+    exec(program.replace("one of SERVICE_TOKENS", gateway.environ["SERVICE_TOKENS"]), made)
+    return Client(made["application"])
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status", "said"),
+    [
+        ("/health", "none", 200, "Hello stranger\n"),
+        ("/health", "good", 200, "Hello stranger\n"),
+        ("/", "good", 200, "Hello pro\n"),
+        ("/", "none", 401, "missing_key"),
+        ("/reports/1", "good", 403, "insufficient_scope"),
+        ("/reports/1", "reader", 200, "Hello pro\n"),
+    ],
+)
+def test_the_middleware_does_what_its_example_says(middleware, keys, path, key, status, said):
+    answer = middleware.get(path, headers={"X-API-Key": keys[key]} if keys[key] else {})
+    assert (answer.status_code, said in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize("command", SHELL)

@@ -111,6 +111,15 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
+    def do(self, step: Callable[[Session], T]) -> T:
+        """`ask` for a statement that writes. It is committed at once, and may be even where DatabaseDown is raised."""
+
+        def question(connection: Connection) -> T:
+            with Session(connection) as session:
+                return step(session)
+
+        return self.ask(question)
+
     def ask(self, question: Callable[[Connection], T]) -> T:
         """A short read for the hot path, of one statement: the answer, or DatabaseDown within `PROMPT_SECONDS`."""
         if self.is_resting:
@@ -119,7 +128,7 @@ class Database:
             if self.engine.dialect.name == "sqlite":  # a file: it answers or fails at once
                 return self._answer(self.engine, question)
             patience = PROMPT_SECONDS if self._has_answered else FIRST_SECONDS
-            answer = self._threads.submit(self._answer, self._prompt_engine, question).result(patience)
+            answer = self._result_within(patience, question)
         except (Slow, OperationalError, InterfaceError, PoolTimeout) as error:
             self._rest_until = self._monotonic() + REST_SECONDS
             raise DatabaseDown(f"no answer: {type(error).__name__}") from error
@@ -130,6 +139,13 @@ class Database:
     def is_resting(self) -> bool:
         """Whether a short read has just failed: nothing that can wait should be tried now."""
         return self._monotonic() < self._rest_until
+
+    def _result_within(self, seconds: float, question: Callable[[Connection], T]) -> T:
+        asked = self._threads.submit(self._answer, self._prompt_engine, question)
+        try:
+            return asked.result(seconds)
+        finally:
+            asked.cancel()  # one that no thread has begun with: nobody would hear its answer
 
     def _answer(self, engine: Engine, question: Callable[[Connection], T]) -> T:
         try:

@@ -171,14 +171,17 @@ class Gate:
 
     def _touch(self, record: KeyRecord) -> None:
         """Note the use now."""
+        now = self._tollgate.clock()
         try:
-            with self._tollgate.db.write() as session:
-                keystore(session, self._tollgate).touch([record.key_id], now=self._tollgate.clock())
+            self._tollgate.db.do(lambda session: keystore(session, self._tollgate).touch([record.key_id], now=now))
         except SQLAlchemyError:
             log.warning("the use of %s was not noted", record.key_id, exc_info=True)
 
     def _move_to_current_pepper(self, key: ParsedKey, record: KeyRecord) -> None:
         peppers = self._tollgate.peppers
-        with self._tollgate.db.write() as session:
-            keystore(session, self._tollgate).repepper(record.key_id, peppers.mac(key.text), label=peppers.current)
-        log.info("key %s moved from pepper %s", record.key_id, record.pepper)
+        mac = peppers.mac(key.text)
+        with suppress(DatabaseDown):  # next time, then: the old one is right as well
+            self._tollgate.db.do(
+                lambda session: keystore(session, self._tollgate).repepper(record.key_id, mac, label=peppers.current)
+            )
+            log.info("key %s moved from pepper %s", record.key_id, record.pepper)

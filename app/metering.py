@@ -48,14 +48,12 @@ def look(tollgate: Tollgate, terms: Terms, cost: int = 1) -> Count:
     counter, budget = tollgate.counter, terms.budget
     count = counter.peek(terms.entitlement, terms.rates, budget=budget)
     if budget is not None and count.quota is None:
-        with tollgate.db.read() as session:
-            known = read_reserved(session, terms.entitlement, budget)
+        known = tollgate.db.do(lambda session: read_reserved(session, terms.entitlement, budget))
         count = counter.peek(terms.entitlement, terms.rates, budget=budget, block=known)
     full = tuple(allowance.name for allowance in limits_of(count) if allowance.remaining < cost)
     return count._replace(admitted=not full, refused=full, short=0)
 
 
 def _reserve(tollgate: Tollgate, entitlement: str, budget: Budget, short: int) -> Block:
-    """Committed before it is spent: what is lost on the way is lost, not spent twice."""
-    with tollgate.db.write() as session:
-        return reserve(session, entitlement, budget, short=short)
+    """Committed before it is spent: what is lost on the way is lost, not spent twice. Raises DatabaseDown, soon."""
+    return tollgate.db.do(lambda session: reserve(session, entitlement, budget, short=short))

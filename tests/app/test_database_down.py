@@ -1,14 +1,21 @@
 """While the database is down the gate goes on with what it knew a minute ago at most, and says so quickly where it knows nothing."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
 
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from app import ingest
-from app.db import Database, DatabaseDown
-from app.decision import Outcome
+from app import ingest, keys
+from app.db import PROMPT_POOL, Database, DatabaseDown
+from app.decision import Outcome, Toll
 from app.gate import Gate
+from app.keys import KeyOrder
+from keystore.limits import MemoryCounter
+from keystore.plans import Quota
 
 
 class Ticks:
@@ -112,6 +119,58 @@ def test_a_database_that_hangs_is_not_waited_for(postgresql_url):
     database._threads.shutdown()
     database.engine.dispose()
     assert waited < 0.3
+
+
+def ask_late(database, asked):
+    """For an answer that nobody waits for so long."""
+
+    def question(connection):
+        asked.append(connection.execute(text("SELECT pg_sleep(1)")))
+
+    with suppress(DatabaseDown):
+        database.ask(question)
+
+
+def test_what_no_thread_had_begun_with_is_not_asked_later(postgresql_url):
+    database = Database(postgresql_url, monotonic=count(0, 10).__next__)  # a clock on which no rest lasts
+    database.ask(lambda connection: connection.closed)
+    asked = []
+    with ThreadPoolExecutor(20) as many:
+        [*many.map(lambda _: ask_late(database, asked), range(20))]
+    database._threads.shutdown()
+    database.engine.dispose()
+
+    assert len(asked) == 2 * PROMPT_POOL
+
+
+@pytest.fixture
+def with_quota(tollgate, gate):
+    """A key that was just used, and has a quota of which its counter knows nothing any more."""
+    pro = replace(tollgate.catalog.plans["pro"], quota=Quota(500))
+    gate._tollgate = replace(tollgate, catalog=replace(tollgate.catalog, plans={"pro": pro}))
+    key = keys.create(tollgate, KeyOrder("pro", term_days=30), actor="test").api_key.reveal()
+    gate.decide_key(key, Toll())
+    gate._tollgate = replace(gate._tollgate, counter=MemoryCounter())
+    return key
+
+
+@pytest.fixture
+def hanging(tollgate):
+    """Quotas cannot be had, and nobody says so."""
+    with tollgate.db.engine.connect() as connection:
+        connection.execute(text("LOCK TABLE quota_blocks"))
+        yield
+    tollgate.db._threads.shutdown()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("toll", [Toll(), Toll(peek=True)], ids=["charged", "looked"])
+def test_a_quota_is_not_waited_for_either(gate, with_quota, hanging, toll):
+    begun = time.monotonic()
+    with pytest.raises(DatabaseDown):
+        gate.decide_key(with_quota, toll)
+
+    assert time.monotonic() - begun < 0.3
 
 
 @pytest.fixture

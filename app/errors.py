@@ -18,6 +18,7 @@ from app import problems
 from app.catalog import NotOnSale, UnknownPlan
 from app.db import DatabaseDown
 from app.gate import Denied
+from app.instances import instance_of
 from app.logs import request_id
 from app.operators import situations
 from app.refusals import KINDS, challenge, document, members_of
@@ -93,7 +94,13 @@ def problem(
 def _document(code: str, detail: str, *, status: int, headers: Mapping[str, str], **members: Any) -> Response:
     base = current_app.extensions["tollgate"].settings.public_url
     body = document(
-        code, base=base, detail=detail, status=status, instance=request.path, request_id=request_id(), **members
+        code,
+        base=base,
+        detail=detail,
+        status=status,
+        instance=instance_of(request.environ),
+        request_id=request_id(),
+        **members,
     )
     response = jsonify(body)
     response.status_code = status
@@ -189,9 +196,9 @@ def _http(error: HTTPException) -> Response:
     )
     if error.response is not None:  # a redirect, or an answer that is finished already
         return error.response  # type: ignore[return-value]
-    headers = {
-        name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After", "WWW-Authenticate")
-    }
+    headers = {name: value for name, value in error.get_headers() if name in ("Retry-After", "WWW-Authenticate")}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))  # a set, which each process would order its own way
     detail = "the form has expired: load the page again" if isinstance(error, CSRFError) else (error.description or "")
     return problem(code, detail if status < 500 else "", status=status, headers=headers)
 

@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from app import refusals
 from app.decision import Decision, RequestHeaders, Toll, key_text
 from app.doors.answers import Answer, answer_of, identity_headers, limit_headers
+from app.instances import instance_of
 
 OURS = "HTTP_X_TOLLGATE_"
 RETRY_SECONDS = "5"
@@ -103,7 +104,7 @@ def _refuse(
     environ: WSGIEnvironment, start_response: StartResponse, *, problem: dict[str, Any], headers: dict[str, str]
 ) -> Iterable[bytes]:
     status = problem["status"]
-    body = json.dumps({**problem, "instance": environ.get("PATH_INFO", "/")}).encode()
+    body = json.dumps({**problem, "instance": instance_of(environ)}).encode()
     told = {
         "Content-Type": "application/problem+json",
         "Content-Length": str(len(body)),

@@ -1,8 +1,9 @@
-"""gunicorn's threaded worker, with two things more (and a third: `app.servers.lingering`).
+"""gunicorn's threaded worker, with three things more (and a fourth: `app.servers.lingering`).
 
-An answer that may wait (`app.servers.resting`) does so without a thread. And an answer whose body is there leaves in one
-packet: gunicorn sends head and body apart. The names inside gunicorn that this needs are those of version 27, under test with the
-real one (tests/journeys/test_journey_floods.py, test_journey_servers.py). gunicorn's own access log leaves out answers that waited.
+An answer that may wait (`app.servers.resting`) does so without a thread. An answer whose body is there leaves in one packet:
+gunicorn sends head and body apart. And what cannot be read is repeated neither in the log nor in the answer. The names inside
+gunicorn that this needs are those of version 27, under test with the real one (tests/journeys/test_journey_floods.py,
+test_journey_servers.py). gunicorn's own access log leaves out answers that waited, and what could not be read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.http.wsgi import Response
 
 from app.servers import resting
@@ -50,7 +52,7 @@ class OnePacket:
 
 
 class Worker(LingeringWorker):
-    """One process with its threads. `_call`, `handle` and `_send` run in one of them, everything else in the main thread."""
+    """One process with its threads. `_call`, `handle`, `handle_error` and `_send` run in one of them, everything else in the main thread."""
 
     wsgi: WSGIApplication
 
@@ -83,6 +85,10 @@ class Worker(LingeringWorker):
         except Later as later:
             self._unsent[conn] = later
             return False
+
+    def handle_error(self, _req: object, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what cannot be read. The text of the request stays out of it, because keys stand in it."""
+        super().handle_error(None, client, addr, wordless(exc) if isinstance(exc, ParseException) else exc)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """What becomes of a connection after its request."""
@@ -120,3 +126,10 @@ def is_one_piece(method: str, response: Response, body: list[bytes]) -> bool:
     if response.headers_sent or method == "HEAD" or response.status_code < 200 or response.status_code in (204, 304):
         return False
     return len(body) == 1 and len(body[0]) == response.response_length > 0
+
+
+def wordless(error: ParseException) -> ParseException:
+    """A mistake of the same kind, with the name of that instead of what the client sent."""
+    kind: Any = type(error)
+    named: Any = type(kind.__name__, (kind,), {"__str__": lambda _error: kind.__name__})
+    return named.__new__(named)

@@ -130,6 +130,20 @@ ONE_AFTER_THE_OTHER = [
 ]  # fmt: skip
 
 
+UNREADABLE = [
+    (400, b"GET /", b"X-API-Key tg_test_secret"),
+    (400, b"GET /", b"X-API-Key: tg_test_secret\r\ntg_test_secret\x01: 1"),
+    (400, b"GET /?key=tg_test_secret\xe9", b"A: 1"),
+    (400, b"GET /?key=tg_test_secret HTTP/1.1", b"A: 1"),
+    (400, b"tg_test_secret /", b"A: 1"),
+    (400, b"GET /", b"X-API-Key: tg_test_secret\r\n tg_test_secret"),
+    (414, b"GET /?key=tg_test_" + b"a" * 9_000, b"A: 1"),
+    (417, b"GET /", b"Expect: tg_test_secret"),
+    (431, b"GET /", b"X-API-Key: tg_test_" + b"a" * 9_000),
+    (501, b"POST /", b"Transfer-Encoding: tg_test_secret"),
+]
+
+
 def asked(connection, method, path):
     """The first packet of the answer."""
     connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
@@ -180,6 +194,20 @@ def test_a_body_in_malformed_chunks_is_malformed(rude, path, chunks):
 def chunked(path, chunks):
     headers = f"Authorization: Bearer {SERVICE_TOKEN}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
     return f"POST {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{headers}\r\n\r\n".encode() + chunks
+
+
+@pytest.mark.parametrize("rude", ["gunicorn"], indirect=True)  # granian says nothing of what it cannot read
+@pytest.mark.parametrize(("expected", "request_line", "header"), UNREADABLE)
+def test_what_cannot_be_read_is_repeated_nowhere(rude, expected, request_line, header):
+    answer = said(rude, b"%b HTTP/1.1\r\nHost: shop\r\n%b\r\n\r\n" % (request_line, header))
+    assert status(answer) == expected
+    assert b"tg_test_" not in answer + rude.log.read_bytes()
+
+
+@pytest.mark.parametrize("rude", ["gunicorn"], indirect=True)
+def test_the_log_says_who_sent_it_and_which_mistake_it_was(rude):
+    said(rude, b"GET / HTTP/1.1\r\nX-API-Key tg_test_secret\r\n\r\n")
+    assert "from ip=127.0.0.1: InvalidHeader\n" in rude.log.read_text()
 
 
 def said(rude, request):

@@ -28,6 +28,8 @@ def read_address(url: str) -> Group | None:
     parts = urlsplit(url)
     if parts.scheme in SINGLE and (parts.hostname or parts.path):
         _ = parts.port  # raises when it is no number
+        if parts.scheme != "unix":
+            _ = int(parts.path.strip("/") or 0)  # likewise: redis-py would take database 0
         return None
     kind, rest = MANY.get(parts.scheme), parts.path.strip("/")
     if kind is None or parts.query or parts.fragment or bool(rest) != (kind == SENTINEL):

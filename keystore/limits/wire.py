@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from hiredis import Reader, pack_command
@@ -51,7 +52,7 @@ class Wire:
         now = self._clock()
         line = self._take(now)
         try:
-            answer = line.ask(command)
+            answer = line.ask(command, now)
         except (RedisError, OSError):
             self._lost(line)
             raise
@@ -88,7 +89,7 @@ class Wire:
         # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
         connection = self._pool.connection_class(**self._pool.connection_kwargs)
         connection.connect()  # not left to the first command: only so do sentinels get asked for the master
-        return _Line(connection)
+        return _Line(connection, self._clock)
 
 
 class _Line:
@@ -96,8 +97,10 @@ class _Line:
     processor time: docs/decisions/0017.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, clock: Callable[[], float]) -> None:
         self.used = 0.0
+        self._clock = clock
+        self._patience = connection.socket_timeout or inf
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001 (there is no other name for it)
         _let_the_kernel_wait(self._socket)
@@ -107,18 +110,29 @@ class _Line:
             notEnoughData=MORE,
         )
 
-    def ask(self, command: bytes) -> Any:
+    def ask(self, command: bytes, now: float) -> Any:
         """The answer; a refusal is one, too. Raises OSError, ConnectionError, InvalidResponse."""
         try:
             self._socket.sendall(command)
+            self._receive()
             while (answer := self._reader.gets()) is MORE:
-                piece = self._socket.recv(PIECE)
-                if not piece:
-                    raise ConnectionError("Redis closed the connection")
-                self._reader.feed(piece)
+                self._receive_more(now)
         except (BlockingIOError, TimeoutError):  # as the kernel calls it, and as Python does
             raise TimeoutError("Redis did not answer in time") from None
+        if self._reader.has_data():  # or the next question would get this one's answer
+            raise InvalidResponse("Redis gave more than one answer")
         return answer
+
+    def _receive_more(self, asked: float) -> None:
+        if self._clock() - asked > self._patience:  # each piece came in time, all of them together do not
+            raise TimeoutError
+        self._receive()
+
+    def _receive(self) -> None:
+        piece = self._socket.recv(PIECE)
+        if not piece:
+            raise ConnectionError("Redis closed the connection")
+        self._reader.feed(piece)
 
     def is_gone(self) -> bool:
         """Whether it was closed since. Asked before and not found out by trying: what was sent may have been done."""

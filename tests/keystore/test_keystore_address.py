@@ -21,7 +21,7 @@ def test_several_servers_are_listed(url, group):
     assert read_address(url) == group
 
 
-@pytest.mark.parametrize("url", ["", "http://h", "redis://", "redis://h:x", "redis+cluster://", "redis+cluster://a,,b", "redis+cluster://a:x", "redis+cluster://a:70000", "redis+cluster://a/3", "redis+cluster://a?x=1", "redis+sentinel://a", "redis+tcp://a"])  # fmt: skip
+@pytest.mark.parametrize("url", ["", "http://h", "redis://", "redis://h:x", "redis://h/x", "redis+cluster://", "redis+cluster://a,,b", "redis+cluster://a:x", "redis+cluster://a:70000", "redis+cluster://a/3", "redis+cluster://a?x=1", "redis+sentinel://a", "redis+tcp://a"])  # fmt: skip
 def test_anything_else_is_no_address(url):
     with pytest.raises(ValueError):
         read_address(url)

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from certificates import certificate
@@ -143,6 +144,31 @@ def fading():
         server.shutdown()
 
 
+class Dripping(socketserver.BaseRequestHandler):
+    """An answer of which each piece comes in time."""
+
+    def handle(self):
+        self.request.recv(1_000)
+        with suppress(OSError):
+            for byte in b"$5\r\nlater\r\n":
+                time.sleep(0.1)
+                self.request.sendall(bytes([byte]))
+
+
+@pytest.fixture
+def dripping():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield link_to(f"redis://127.0.0.1:{server.server_address[1]}/0", timeout=0.3).ask
+        server.shutdown()
+
+
+def test_an_answer_in_many_pieces_is_not_waited_for_longer_than_one_in_one(dripping):
+    with pytest.raises(AWAY):
+        dripping("PING")
+
+
 class Deaf(socketserver.ThreadingTCPServer):
     """Answers `:1` to the first question of a connection, and to no other. Over TLS."""
 
@@ -241,6 +267,7 @@ REFUSALS = [
     b"-NOAUTH Authentication required.",
     b"-ERR max number of clients reached",
 ]
+TWICE = b":1\r\n:2"  # the next question would get the second one
 
 
 @pytest.fixture(params=REFUSALS)
@@ -252,6 +279,7 @@ def refusing(request):
         server.shutdown()
 
 
+@pytest.mark.parametrize("refusing", [*REFUSALS, TWICE], indirect=True)
 def test_a_store_that_will_not_answer_is_a_store_that_is_away(refusing):
     counter = RedisCounter(refusing)
     with pytest.raises(CounterStoreDown):
@@ -266,3 +294,9 @@ def test_what_a_store_says_instead_of_an_answer_is_raised_and_its_connection_let
         wire("PING")
 
     assert wire("PING") == 1
+
+
+@pytest.mark.parametrize("refusing", [b"+OK", b":1", b"*0", b"*1\r\n:1", b"$-1", b"*6\r\n:1\r\n:0"], indirect=True)
+def test_a_store_whose_answers_make_no_sense_is_a_store_that_is_away(refusing):
+    with pytest.raises(CounterStoreDown):
+        RedisCounter(refusing).count("ent_1", ())

@@ -114,6 +114,9 @@ def make_flask(tollgate: Tollgate) -> OpenAPI:
         WTF_CSRF_SSL_STRICT=False,  # it asks for a Referer, and our own policy forbids browsers to send one
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a pricing page may stay open overnight
     )
+    app.url_map.merge_slashes = (
+        False  # it would send the client on, and repeat a key in the address to whoever logs answers
+    )
     app.url_map.converters.update(id=IdConverter, name=NameConverter)
     return app
 

@@ -128,6 +128,12 @@ def test_even_the_frameworks_refusals_are_problems(client, method, path, status)
     assert (answer.status_code, answer.mimetype, set(answer.json)) == (status, "application/problem+json", MEMBERS)
 
 
+@pytest.mark.parametrize("path", ["/v1//authz", "//v1/authz", "/v1/authz//", "/static//app.css"])
+def test_nobody_is_sent_on_to_another_address_with_the_key(client, path):
+    answer = client.get("http://127.0.0.1" + path, query_string={"key": "tg_test_secret"})
+    assert (answer.status_code, "Location" in answer.headers) == (404, False)
+
+
 def test_a_wrong_method_is_told_the_right_ones(client):
     assert "POST" in client.get("/v1/orders").headers["Allow"]
 

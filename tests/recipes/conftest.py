@@ -182,3 +182,53 @@ def unguarded(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
     ports = {**proxy.ports, ":8000": ":9", ":8080": f":{port}"}
     with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
         yield f"http://127.0.0.1:{port}/"
+
+
+class Undecided(BaseHTTPRequestHandler):
+    """Tollgate while its database is away and the key is one it does not remember."""
+
+    def do_GET(self) -> None:
+        """The same to everybody."""
+        answer = json.dumps({"status": 503, "code": "unavailable"}).encode()
+        self.send_response(503)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Retry-After", "5")
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing to say."""
+
+
+@pytest.fixture
+def undecided(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
+    """The address of a second proxy of the same kind, whose Tollgate cannot tell."""
+    port = free_port(0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Undecided) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        ports = {**proxy.ports, ":8000": f":{server.server_port}", ":8080": f":{port}"}
+        with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
+            yield f"http://127.0.0.1:{port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def overheard(proxy: SimpleNamespace, api_port: int, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """A second proxy of the same kind that asks somebody else, who lets everybody pass and keeps the headers' names as they came."""
+    names: list[str] = []
+
+    class Listener(Api):
+        def do_GET(self) -> None:
+            names.extend(self.headers)
+            super().do_GET()
+
+    port = free_port(0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        ports = {":8000": f":{server.server_port}", ":9000": f":{api_port}", ":8080": f":{port}"}
+        with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
+            yield SimpleNamespace(address=f"http://127.0.0.1:{port}/", names=names)
+        server.shutdown()

@@ -85,6 +85,14 @@ def test_what_clients_say_of_themselves_never_reaches_the_api(call, keys, separa
     assert "forged" not in received(call(keys["good"], headers=forged)).values()
 
 
+def test_the_gate_hears_no_name_that_wsgi_takes_for_another(overheard):
+    mine = ("X-API-Key", "Authorization", "X-Request-Id")
+    forged = ("X_API_Key", "X-API_Key", "X_Forwarded_For", "X-Forwarded_For", "X_Request_Id", "Content_Length")
+    requests.get(overheard.address, headers=dict.fromkeys(mine + forged, "192.0.2.1"), timeout=10)
+    assert {name.lower() for name in mine} <= {name.lower() for name in overheard.names}
+    assert [name for name in overheard.names if "_" in name] == []
+
+
 @pytest.mark.parametrize("query", ["cost=1&scope=account", "mode=nginx", "cost=0"])
 def test_a_clients_query_sets_no_terms(call, keys, query):
     plain, answer = (call(keys["good"], path) for path in ("/reports/today", f"/reports/today?{query}"))
@@ -105,7 +113,7 @@ def test_forged_forwarding_headers_let_nobody_pass(call, keys):
     assert call(keys["none"], headers=forged).status_code == 401
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "DELETE"])
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "DELETE", "PROPFIND"])
 def test_no_method_goes_round_the_gate(call, method):
     assert call(None, method=method).status_code == 401
 
@@ -157,3 +165,9 @@ def test_without_an_answer_from_the_gate_nobody_passes(unguarded, keys):
 def test_traefik_says_no_more_than_that_then(unguarded, keys):
     answer = requests.get(unguarded, headers={"X-API-Key": keys["good"]}, timeout=10)
     assert (answer.status_code, answer.content) == (500, b"")
+
+
+def test_a_gate_that_cannot_tell_is_a_503_to_the_client(undecided, keys):
+    answer = requests.get(undecided, headers={"X-API-Key": keys["good"]}, timeout=10)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert (answer.headers["Content-Type"], answer.json()["code"]) == ("application/problem+json", "unavailable")

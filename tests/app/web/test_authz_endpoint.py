@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import create_engine
 
 from app.keys import KeyOrder, create, revoke
 
@@ -108,6 +109,19 @@ def test_a_good_key_passes_nginx_too(ask, working_key):
     answer = ask(working_key, NGINX)
     assert (answer.status_code, answer.headers["X-Tollgate-Plan"]) == (200, "pro")
     assert "X-Tollgate-Status" not in answer.headers
+
+
+@pytest.mark.parametrize("url", ["/v1/authz", NGINX])
+def test_where_nobody_can_tell_it_is_a_503_and_no_judgement(ask, web_tollgate, working_key, tmp_path, url):
+    web_tollgate.db.engine = create_engine(f"sqlite:///{tmp_path}/no/such/place.db")
+    answer = ask(working_key, url)
+    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
+    assert "X-Tollgate-Status" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "LOCK", "QUERY", "TRACE"])
+def test_a_method_of_others_passes_nobody(ask, working_key, method):
+    assert ask(working_key, method=method).status_code == 405
 
 
 def test_an_unpaid_key_is_told_where_to_pay(ask, order):

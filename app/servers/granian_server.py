@@ -15,4 +15,7 @@ if __name__ == "__main__":
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork")  # from Python 3.14 on it has to be asked for
     preload.freeze()
-    entrypoint()  # type: ignore[no-untyped-call]  # granian forgot
+    try:
+        entrypoint()  # type: ignore[no-untyped-call]  # granian forgot
+    except RuntimeError as error:
+        raise SystemExit(f"granian cannot listen: {error}. Fix: another BIND (or PORT), or stop what has it.") from None

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,17 @@ def test_the_server_refuses_to_start_on_what_would_be_wrong(start, options, envi
     process = gunicorn(start, "--bind", "127.0.0.1:0", *options, **environ)
 
     output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert (said in output, "Traceback" in output) == (True, False), output
+
+
+@pytest.mark.parametrize(("server", "said"), [("gunicorn", "in use"), ("granian", "Fix: another BIND")])
+def test_a_port_that_somebody_has_is_named_and_nothing_more(start, server, said):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        bind = f"127.0.0.1:{held.getsockname()[1]}"
+        process = start("app.cli", "serve", "--server", server, BIND=bind)
+        output, _ = process.communicate(timeout=30)
 
     assert process.returncode == 1
     assert (said in output, "Traceback" in output) == (True, False), output

@@ -106,9 +106,8 @@ class Gate:
             return standing
         self._announce(standing.record, count)
         if outdated or not count.admitted:
-            count = self._count(
-                standing, toll, known=0
-            )  # just read: a store that says otherwise knows an older database
+            # Just read: a store that tells of a newer version remembers a database that was put back since.
+            count = self._count(standing, toll, known=0)
         return self._answer(standing, count, toll, now)
 
     def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:

@@ -7,10 +7,10 @@ snapshot went stale. synchronous=FULL because an acknowledged webhook must survi
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Slow
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 BUSY_SECONDS = 5
 FIRST_SECONDS = 3.0  # the first time, when connections have to be made: a cold start is no outage
 PROMPT_SECONDS = 0.25  # how long the gate waits for the database
+WRITE_SECONDS = 1.0  # how long where something has to reach the disk
 REST_SECONDS = 0.5  # how long it asks no more after that; a probe each time this is over
-PROMPT_POOL = 4
+PROMPT_POOL, PROMPT_WRITERS = 4, 2  # connections, and as many more for a while
 ALONE = "alone"  # execution option: one statement, which needs no transaction around it
 POSTGRESQL = {
     "connect_timeout": 3,
@@ -36,6 +37,8 @@ POSTGRESQL = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
+# A statement that nobody waits for any more frees its thread soon; one that waits for a lock is rolled back instead of being done unheard.
+SOON = {"options": "-c statement_timeout=2000 -c lock_timeout=900"}
 
 T = TypeVar("T")
 
@@ -55,12 +58,13 @@ def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
         return _sqlite(str(url))
     if parsed.get_driver_name() != "psycopg":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    options = POSTGRESQL | (SOON if alone else {})
     return create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=BUSY_SECONDS,
-        connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
+        connect_args={name: value for name, value in options.items() if name not in parsed.query},
         **({"isolation_level": "AUTOCOMMIT"} if alone else {"pool_pre_ping": True}),
     )
 
@@ -95,9 +99,8 @@ class Database:
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.engine = make_engine(url)
         self._writer = self.engine.execution_options(write=True)
-        self._monotonic = monotonic
-        self._rest_until = 0.0
-        self._has_answered = False
+        self._reads = _Prompt(lambda: self.engine, PROMPT_POOL, PROMPT_SECONDS, monotonic)
+        self._writes = _Prompt(lambda: self.engine, PROMPT_WRITERS, WRITE_SECONDS, monotonic)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -111,41 +114,70 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def do(self, step: Callable[[Session], T]) -> T:
-        """`ask` for a statement that writes. It is committed at once, and may be even where DatabaseDown is raised."""
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """A short read for the hot path, of one statement. Raises DatabaseDown within `PROMPT_SECONDS`."""
+        return self._reads.ask(question)
+
+    def do(self, step: Callable[[Session], T], *, late: Callable[[T], None] | None = None) -> T:
+        """The same for a statement that writes, committed at once, within `WRITE_SECONDS`; on SQLite within `BUSY_SECONDS`, for its lock.
+
+        It may be done even where DatabaseDown is raised: on PostgreSQL `late` gets what is answered after that. After a broken
+        connection it is done again.
+        """
 
         def question(connection: Connection) -> T:
             with Session(connection) as session:
                 return step(session)
 
-        return self.ask(question)
+        return self._writes.ask(question, late)
 
-    def ask(self, question: Callable[[Connection], T]) -> T:
-        """A short read for the hot path, of one statement: the answer, or DatabaseDown within `PROMPT_SECONDS`."""
+    @property
+    def is_resting(self) -> bool:
+        """Whether a short question has just failed: nothing that can wait should be tried now."""
+        return self._reads.is_resting or self._writes.is_resting
+
+
+class _Prompt:
+    """Short questions of one kind. With a rest, threads and connections of its own: what befalls this kind befalls no other,
+    and whatever else the process does, the gate does not queue behind it.
+    """
+
+    def __init__(
+        self, usual: Callable[[], Engine], pool_size: int, patience: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._usual = usual
+        self._pool_size = pool_size
+        self._patience = patience
+        self._monotonic = monotonic
+        self._rest_until = 0.0
+        self._has_answered = False
+
+    @property
+    def is_resting(self) -> bool:
+        return self._monotonic() < self._rest_until
+
+    def ask(self, question: Callable[[Connection], T], late: Callable[[T], None] | None = None) -> T:
         if self.is_resting:
             raise DatabaseDown("it did not answer a moment ago")
         try:
-            if self.engine.dialect.name == "sqlite":  # a file: it answers or fails at once
-                return self._answer(self.engine, question)
-            patience = PROMPT_SECONDS if self._has_answered else FIRST_SECONDS
-            answer = self._result_within(patience, question)
+            if self._usual().dialect.name == "sqlite":  # a file: nothing but its lock is waited for
+                return self._answer(self._usual(), question)
+            answer = self._answer_in_time(question, late)
         except (Slow, OperationalError, InterfaceError, PoolTimeout) as error:
             self._rest_until = self._monotonic() + REST_SECONDS
             raise DatabaseDown(f"no answer: {type(error).__name__}") from error
         self._has_answered = True
         return answer
 
-    @property
-    def is_resting(self) -> bool:
-        """Whether a short read has just failed: nothing that can wait should be tried now."""
-        return self._monotonic() < self._rest_until
-
-    def _result_within(self, seconds: float, question: Callable[[Connection], T]) -> T:
-        asked = self._threads.submit(self._answer, self._prompt_engine, question)
+    def _answer_in_time(self, question: Callable[[Connection], T], late: Callable[[T], None] | None) -> T:
+        asked = self.threads.submit(self._answer, self._engine, question)
         try:
-            return asked.result(seconds)
-        finally:
-            asked.cancel()  # one that no thread has begun with: nobody would hear its answer
+            return asked.result(self._patience if self._has_answered else FIRST_SECONDS)
+        except Slow:
+            # What no thread has begun with is withdrawn: nobody would hear its answer.
+            if not asked.cancel() and late is not None:
+                asked.add_done_callback(partial(_hand_over, late))
+            raise
 
     def _answer(self, engine: Engine, question: Callable[[Connection], T]) -> T:
         try:
@@ -162,14 +194,18 @@ class Database:
             return question(connection.execution_options(**{ALONE: True}))
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
+    def threads(self) -> ThreadPoolExecutor:
         """Nothing in the driver gives up on a silent server in less than two seconds; waiting for a thread does."""
-        return ThreadPoolExecutor(2 * PROMPT_POOL, thread_name_prefix="prompt")
+        return ThreadPoolExecutor(2 * self._pool_size, thread_name_prefix="prompt")
 
     @cached_property
-    def _prompt_engine(self) -> Engine:
-        """Connections of its own: whatever else the process does, the gate does not queue behind it."""
-        url = self.engine.url.render_as_string(hide_password=False)
-        engine = make_engine(url, pool_size=PROMPT_POOL, alone=True)
-        event.listen(self.engine, "engine_disposed", lambda _: engine.dispose())
+    def _engine(self) -> Engine:
+        url = self._usual().url.render_as_string(hide_password=False)
+        engine = make_engine(url, pool_size=self._pool_size, alone=True)
+        event.listen(self._usual(), "engine_disposed", lambda _: engine.dispose())
         return engine
+
+
+def _hand_over(late: Callable[[T], None], asked: Future[T]) -> None:
+    if asked.exception() is None:
+        late(asked.result())

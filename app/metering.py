@@ -4,12 +4,14 @@ The counter does both in one call. Only when its block of the quota is used up i
 of the quota.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from app.ratelimit_headers import limits_of
 from app.tollgate import Tollgate
+from keystore.errors import CounterStoreDown
 from keystore.limits import Block
 from keystore.periods import Budget, budget_of
 from keystore.plans import Count, Plan, Rate, rates_of
@@ -39,7 +41,7 @@ def charge(tollgate: Tollgate, terms: Terms, cost: int, *, known: int = 0) -> Co
     ask = partial(tollgate.counter.count, terms.entitlement, terms.rates, cost=cost, known=known, budget=budget)
     count = ask()
     while budget is not None and count.short:
-        count = ask(block=_reserve(tollgate, terms.entitlement, budget, count.short))
+        count = ask(block=_reserve(tollgate, terms, budget, count.short))
     return count
 
 
@@ -54,6 +56,14 @@ def look(tollgate: Tollgate, terms: Terms, cost: int = 1) -> Count:
     return count._replace(admitted=not full, refused=full, short=0)
 
 
-def _reserve(tollgate: Tollgate, entitlement: str, budget: Budget, short: int) -> Block:
-    """Committed before it is spent: what is lost on the way is lost, not spent twice. Raises DatabaseDown, soon."""
-    return tollgate.db.do(lambda session: reserve(session, entitlement, budget, short=short))
+def _reserve(tollgate: Tollgate, terms: Terms, budget: Budget, short: int) -> Block:
+    """Committed before it is spent: what is lost on the way is lost, not spent twice. Raises DatabaseDown.
+
+    A block that comes too late for its request is there for the next one, or a slow database would eat up the quota.
+    """
+
+    def keep(block: Block) -> None:
+        with suppress(CounterStoreDown):
+            tollgate.counter.peek(terms.entitlement, terms.rates, budget=budget, block=block)
+
+    return tollgate.db.do(lambda session: reserve(session, terms.entitlement, budget, short=short), late=keep)

@@ -18,4 +18,6 @@ if __name__ == "__main__":
     try:
         entrypoint()  # type: ignore[no-untyped-call]  # granian forgot
     except RuntimeError as error:
+        if "os error" not in str(error):
+            raise
         raise SystemExit(f"granian cannot listen: {error}. Fix: another BIND (or PORT), or stop what has it.") from None

@@ -118,7 +118,7 @@ class RedisCounter:
 
 
 def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count:
-    if type(answer) is not list or len(answer) != 4 + 2 * len(rates):
+    if type(answer) is not list or len(answer) != 4 + 2 * len(rates) or type(answer[1]) is not int:
         raise CounterStoreDown("it answers something else")
     states, version = tuple(answer[4:]), answer[1]
     if answer[0]:

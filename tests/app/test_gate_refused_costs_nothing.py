@@ -98,3 +98,9 @@ def test_the_last_request_under_a_lowered_limit_passes(tollgate, key, ask):
     keys.patch(tollgate, key.key_id, KeyChanges(limits={"minute": 2}), actor="test")
 
     assert [ask(key).outcome for _ in range(2)] == [Outcome.ALLOWED, Outcome.RATE_LIMITED]
+
+
+def test_a_store_that_remembers_a_newer_database_refuses_nobody_and_charges_once(tollgate, key, ask, entitlement):
+    tollgate.counter.publish(entitlement, 1_000)
+
+    assert left(ask(key)) == (598, 498)

@@ -185,9 +185,8 @@ class _Prompt:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            return self._answer_once(
-                engine, question
-            )  # the server was started anew: SQLAlchemy has let go of all its connections
+            # The server was started anew: SQLAlchemy has let go of all its connections.
+            return self._answer_once(engine, question)
 
     def _answer_once(self, engine: Engine, question: Callable[[Connection], T]) -> T:
         with engine.connect() as connection:

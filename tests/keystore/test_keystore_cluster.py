@@ -109,7 +109,7 @@ def test_a_cluster_that_is_nowhere_is_said_to_be_down_in_time():
 
     with pytest.raises(CounterStoreDown):
         counter.count("ent_1", RATES)
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 3 * TIMEOUT  # two addresses, of which neither is waited for
 
 
 @pytest.fixture(params=[signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])

@@ -10,7 +10,7 @@ import pytest
 from keystore import Count, CounterStoreDown, FallbackCounter, Rate, RedisCounter
 
 RATES = (Rate("minute", 10, 10_000_000),)
-TIMEOUT = 0.2  # a little below the default: a busy machine may not fail these tests
+TIMEOUT = 0.5  # waited for once: twice would be a second, and a busy machine has half of that to be late
 
 
 class Store:
@@ -108,7 +108,7 @@ def test_a_dead_redis_is_said_to_be_down_in_time(request, where, question):
 
     with pytest.raises(CounterStoreDown):
         ask()
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 2 * TIMEOUT
 
 
 def test_while_the_store_is_down_each_process_admits_its_share(counter):
@@ -190,7 +190,7 @@ def test_a_hung_redis_costs_one_time_out(hung):
     started = time.monotonic()
     counts = [counter.count("ent_1", RATES) for _ in range(50)]
 
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 2 * TIMEOUT
     assert sum(count.admitted for count in counts) == 10
 
 

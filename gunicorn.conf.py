@@ -2,21 +2,20 @@
 
 from typing import Any
 
-from app import catalog_file
-from app.config import SettingsError, load
-from app.servers import preload
+from app import preload
+from app.catalog_file import CatalogError
+from app.config import SettingsError
 
 try:
-    _settings = load()
-    catalog_file.load(_settings)  # here, once: a worker that fails over it would be started again and again
-except (SettingsError, catalog_file.CatalogError) as error:
+    _settings = preload.build()  # at SIGHUP, too: this file is read again
+except (SettingsError, CatalogError) as error:
     raise SystemExit(str(error)) from None
 
 bind = f"0.0.0.0:{_settings.port}" if _settings.port else _settings.bind  # hosting platforms say only a port
 worker_class = "app.servers.gunicorn_worker.Worker"
 workers = _settings.web_concurrency
 threads = _settings.threads
-preload_app = False  # each worker opens its own database connections
+preload_app = False  # ours is another way: wsgi.py starts threads, and SIGHUP is to read the catalogue anew
 timeout = 60
 graceful_timeout = 30
 keepalive = 15  # without it a proxy in front costs most of its requests a new connection
@@ -34,4 +33,3 @@ def on_starting(server: Any) -> None:
             f"{server.cfg.workers} workers would each count limits for themselves and admit {server.cfg.workers} times "
             "as much. Fix: set REDIS_URL, or use 1 worker (WEB_CONCURRENCY=1)."
         )
-    preload.freeze()

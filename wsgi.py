@@ -2,14 +2,14 @@
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import create_app, health
+from app import health, preload
 from app.catalog_file import CatalogError
 from app.config import SettingsError
 from app.ending import at_end
 from app.usage import Clerk
 
 try:
-    app = create_app()
+    app = preload.application()
 except (SettingsError, CatalogError) as error:
     raise SystemExit(str(error)) from None
 

@@ -52,6 +52,7 @@ WORLD = (
 EDGES = {
     "app/__init__.py",
     "app/factory.py",
+    "app/preload.py",
     "app/errors.py",
     "app/logs.py",
 }  # compose the app, or speak to Flask for everybody

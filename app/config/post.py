@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from app.config.values import is_private, items, text_of, wrong
+from app.config.values import WHOLE, is_private, items, text_of, wrong
 
 SMTP_FORMS = "write smtp://user:password@mail.example.com:587?starttls or smtps://user:password@mail.example.com"
 LONGEST_NOTICE = 90  # days before the end of a term
@@ -51,8 +51,8 @@ def mailbox(value: Any) -> str:
 
 def days(value: Any) -> tuple[int, ...]:
     """Whole days, the longest first."""
-    numbers = [str(item).strip() for item in items(value)]
-    if not all(number.isdecimal() and 1 <= int(number) <= LONGEST_NOTICE for number in numbers):
+    numbers = [text_of(item) for item in items(value)]
+    if not all(WHOLE.fullmatch(number) and 1 <= int(number) <= LONGEST_NOTICE for number in numbers):
         raise wrong("must list whole days", f"write them like 7,1 (1 to {LONGEST_NOTICE})")
     return tuple(sorted({int(number) for number in numbers}, reverse=True))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from app.config.problems import Problem
+from app.config.values import WHOLE
 
 _RAILS = {
     "Stripe": ("stripe_secret_key", "stripe_webhook_secret"),
@@ -113,4 +114,4 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.strip().isdigit() else 1
+    return int(text) if text and WHOLE.fullmatch(text) else 1  # anything else is refused as a value

@@ -115,7 +115,7 @@ class Settings(DatabaseSettings):
         description="Addresses or networks whose X-Forwarded-* headers are believed.",
         examples=["127.0.0.1,10.0.0.0/8"],
     )
-    grace_days: int = Field(
+    grace_days: values.Whole = Field(
         3,
         ge=0,
         le=60,
@@ -147,16 +147,18 @@ class Settings(DatabaseSettings):
     )
 
     bind: str = Field("127.0.0.1:8000", description="Where the web server listens.")
-    port: int | None = Field(
+    port: values.Whole | None = Field(
         None,
         ge=1,
         le=65535,
         description="Listen on every address at this port instead (hosting platforms set it).",
         examples=["8000"],
     )
-    web_concurrency: int = Field(1, ge=1, le=256, description="Worker processes of this web server.")
-    threads: int = Field(8, ge=1, le=256, description="Threads in each worker process. Left out, 4 on granian.")
-    gate_workers_total: int = Field(
+    web_concurrency: values.Whole = Field(1, ge=1, le=256, description="Worker processes of this web server.")
+    threads: values.Whole = Field(
+        8, ge=1, le=256, description="Threads in each worker process. Left out, 4 on granian."
+    )
+    gate_workers_total: values.Whole = Field(
         default_factory=lambda given: given.get("web_concurrency", 1),
         ge=1,
         le=10_000,
@@ -166,10 +168,10 @@ class Settings(DatabaseSettings):
     worker: Literal["embedded", "off"] = Field(
         "embedded", description="embedded: background work in the web process. off: run `tollgate worker` beside it."
     )
-    sweep_seconds: int = Field(
+    sweep_seconds: values.Whole = Field(
         300, ge=1, le=86_400, description="How often providers are asked about payments whose notification never came."
     )
-    retention_days: int = Field(
+    retention_days: values.Whole = Field(
         90,
         ge=0,
         le=36_500,

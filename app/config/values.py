@@ -16,6 +16,7 @@ from keystore.limits.address import read_address
 GENERATE = "generate one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 LONG, SHORT = 16, 8  # least characters of a secret we choose, and of one a provider chose for us
 PEPPER = 16
+WHOLE = re.compile(r"[0-9]{1,18}")
 _PROVIDER_PREFIX = re.compile(r"^(sk|rk|pk)_(live|test)_|^whsec_")
 _PLACEHOLDER = re.compile(  # whole values and shapes that nobody draws at random; not words a test secret may well hold
     r"change[-_ ]?(me|it|this)|replace[-_ ]?me|placeholder|your[-_ ]|\.\.\.|…|[<>]|^x+$|^(secret|password|passwd|todo|none|null)$",
@@ -72,6 +73,14 @@ def peppers(value: Any) -> SecretStr:
     if mistakes or not seen:
         raise wrong("; ".join(mistakes) or "is empty", f"write v1:<secret>, newest first; {GENERATE}")
     return SecretStr(",".join(items(value)))
+
+
+def whole(value: Any) -> int:
+    """A number in plain digits. Python and pydantic read more than that, `+4`, `4.0` and `1_0`, and not the same."""
+    text = text_of(value)
+    if not WHOLE.fullmatch(text):
+        raise wrong("is not a whole number", "write plain digits, like 4")
+    return int(text)
 
 
 def is_loopback(host: str) -> bool:
@@ -197,6 +206,7 @@ BTCPayHookSecrets = Annotated[
     tuple[SecretStr, ...],
     BeforeValidator(_each(lambda value: secret(value, least=SHORT, never=("sk_", "rk_", "pk_"), fix=_BTCPAY_HOOK))),
 ]
+Whole = Annotated[int, BeforeValidator(whole)]
 Origin = Annotated[str, BeforeValidator(lambda value: url(value, path=False))]
 Url = Annotated[str, BeforeValidator(url)]
 DatabaseUrl = Annotated[str, BeforeValidator(database_url)]

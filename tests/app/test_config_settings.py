@@ -210,6 +210,16 @@ def test_fewer_workers_in_total_than_here_are_refused():
     assert set(found) == {"GATE_WORKERS_TOTAL"}
 
 
+@pytest.mark.parametrize("name", ["web_concurrency", "gate_workers_total", "threads", "port", "grace_days", "sweep_seconds", "retention_days", "reminder_days"])  # fmt: skip
+@pytest.mark.parametrize("value", ["+4", "4.0", "1_0", "²", "٤", "four", "9" * 5_000])
+def test_a_number_in_anything_but_plain_digits_is_refused(name, value):
+    assert set(problems(**CARDS | {name: value})) == {name.upper()}
+
+
+def test_a_number_may_have_blanks_around_it_and_zeros_before_it():
+    assert settings(**CARDS, threads=" 04 ").threads == 4
+
+
 @pytest.mark.parametrize(("name", "value"), [("database_url", "mysql://x/y"), ("database_url", "sqlite://"), ("database_url", "nonsense"), ("redis_url", "http://x"), ("redis_url", "redis://"), ("key_prefix", "Tg"), ("key_prefix", "a_b"), ("allowed_return_hosts", "https://x.dev"), ("trusted_proxies", "everybody"), ("trusted_proxies", "10.0.0.1/8"), ("grace_days", "-1"), ("worker", "maybe"), ("port", "70000"), ("threads", "0"), ("sweep_seconds", "0"), ("btcpay_store_id", "a/b")])  # fmt: skip
 def test_a_value_that_cannot_be_used_is_refused(name, value):
     assert name.upper() in problems(**CARDS | {name: value})

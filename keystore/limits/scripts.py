@@ -13,7 +13,8 @@ class Script:
 
 # One hash per entitlement: "v" is its published version, "minute:60" what is used, "minute:60@" the start of the window it was
 # used in. The start is compared, not left to expiry, so a count is exact even where the key outlives its window; expiry only
-# tidies up, a minute late, because a key that goes too early would open a fresh window.
+# tidies up, a minute late, because a key that goes too early would open a fresh window. A store whose clock went back over the turn
+# of a window (set, or another node's after a failover) stays in the later one; where it went back further, that would lock out.
 #
 # Asked are the cost, the version that the asker knows (0: none), and of each window its name, length and limit. Where a newer version
 # is published nothing is charged: what the asker knows of the key is old, and the request may be one to be refused.
@@ -28,11 +29,11 @@ local key, blocks, cost, known, last = KEYS[1], KEYS[2], tonumber(ARGV[1]), tonu
 local left, reserved, enough = 0, -1, true
 if blocks then
   last = last - 4
-  local granted, known = tonumber(ARGV[last + 1]), tonumber(ARGV[last + 2])
+  local granted, told = tonumber(ARGV[last + 1]), tonumber(ARGV[last + 2])
   local held = redis.call('HMGET', blocks, 'left', 'reserved')
   left, reserved = tonumber(held[1]) or 0, tonumber(held[2]) or -1
-  if granted > 0 or known > reserved then
-    left, reserved = left + granted, math.max(reserved, known)
+  if granted > 0 or told > reserved then
+    left, reserved = left + granted, math.max(reserved, told)
     redis.call('HSET', blocks, 'left', left, 'reserved', reserved)
     redis.call('EXPIRE', blocks, ARGV[last + 4])
   end
@@ -48,10 +49,10 @@ local held = redis.call('HMGET', key, unpack(fields))
 local used, limits, starts, resets, room, lasts = {}, {}, {}, {}, true, 0
 for i = 3, last, 3 do
   local n, window = #used + 1, tonumber(ARGV[i + 1])
-  limits[n] = tonumber(ARGV[i + 2])
-  starts[n] = now - now % window
-  resets[n] = starts[n] + window - now
-  used[n] = tonumber(held[2 * n + 1]) == starts[n] and tonumber(held[2 * n]) or 0
+  local start, counted = now - now % window, tonumber(held[2 * n + 1])
+  if counted and counted > start and counted <= start + window then start = counted end
+  limits[n], starts[n], resets[n] = tonumber(ARGV[i + 2]), start, start + window - now
+  used[n] = counted == start and tonumber(held[2 * n]) or 0
   room = room and used[n] + cost <= limits[n]
   lasts = math.max(lasts, resets[n])
 end

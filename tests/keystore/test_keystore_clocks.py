@@ -6,6 +6,7 @@ from threading import Lock
 
 import pytest
 import time_machine
+from redis import Redis
 
 from keystore import MemoryCounter, Rate
 
@@ -33,6 +34,23 @@ def test_setting_the_machine_s_clock_locks_nobody_out(counter, step):
     [counter.count("ent_1", rates) for _ in range(3)]
     with time_machine.travel(time.time() + step):
         assert counter.count("ent_1", rates).allowances[0].reset <= 60
+
+
+@pytest.mark.parametrize(("ahead", "admitted"), [(1, False), (2, True)])
+def test_a_store_whose_clock_went_back_opens_no_window_twice_and_locks_nobody_out(
+    redis_counter, redis_url, namespace, ahead, admitted
+):
+    """As if its clock had been one window ahead, or longer, when they were used up."""
+    rate = Rate("day", 2, 86_400)
+    store = Redis.from_url(redis_url)
+    now = store.time()[0]
+    start = now - now % rate.window + ahead * rate.window
+    store.hset(f"{namespace}:{{ent_1}}", mapping={"day:86400": 2, "day:86400@": start})
+
+    count = redis_counter.count("ent_1", (rate,))
+
+    assert count.admitted is admitted
+    assert 0 < count.allowances[0].reset <= 2 * rate.window
 
 
 class Turning:

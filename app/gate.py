@@ -1,10 +1,11 @@
-"""The hot path: header -> Decision. Key parsed, looked up (cache, else one SELECT), judged, counted: nothing else."""
+"""The hot path: header -> Decision. Key looked up (a copy, else parsed and one SELECT), judged, counted: nothing else."""
 
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,7 +27,7 @@ from app.decision import (
     missing,
     outcome_of,
 )
-from app.key_cache import FRESH_ALONE, FRESH_CONFIRMED, LAST_RESORT, KeyCache, Recently, is_outdated
+from app.key_cache import FRESH_ALONE, FRESH_CONFIRMED, LAST_RESORT, Copy, KeyCache, Recently, is_outdated
 from app.metering import charge, look
 from app.standing import Standing, stand
 from app.tollgate import Tollgate
@@ -38,6 +39,18 @@ from keystore.secret import ParsedKey, parse
 from keystore.verdict import KeyRecord, Verdict, judge
 
 log = logging.getLogger(__name__)
+
+
+class Doubted(NamedTuple):
+    """A count on a copy of a key that is outdated, or that nobody confirms."""
+
+    standing: Standing
+    count: Count  # type: ignore[assignment]  # hides a method of tuples that nobody calls
+
+    @property
+    def outdated(self) -> bool:
+        """Known to be, and then nothing was charged."""
+        return is_outdated(self.standing.record, self.count)
 
 
 class Gate:
@@ -59,59 +72,67 @@ class Gate:
 
     def decide_key(self, text: str, toll: Toll) -> Decision:
         """The same for a key that was taken out of its request already."""
-        copy = self._cache.find(text, within=self._fresh)
-        try:
-            record = copy.record if copy else self._read(text)
-        except DatabaseDown:
-            copy = self._cache.find(text, within=LAST_RESORT)
-            if copy is None:
-                raise
-            record = copy.record
-        if isinstance(record, Decision):
-            return record
         now = self._tollgate.clock()
-        standing = self._judge(record, copy.standing if copy else None, toll, now)
-        if isinstance(standing, Decision):
-            self._cache.forget(text)
-            return self.decide_key(text, toll) if copy else standing  # no refusal on the word of a copy
-        if copy:
-            copy.standing = standing
-        count = self._count(standing, toll, known=record.version)
-        if copy is None:
-            self._announce(record, count)
-        if is_outdated(record, count) or (copy and self._cache.is_doubtful(copy, count)):
-            return self._recount(text, standing, count, toll, now)
+        copy = self._cache.find(text, within=self._fresh)
+        standing = self._stand(copy, now) if copy else None
+        if copy is None or standing is None:
+            return self._anew(text, toll, now)
+        count = self._count(standing, toll, known=copy.record.version)
+        if is_outdated(copy.record, count) or self._cache.is_doubtful(copy, count):
+            return self._anew(text, toll, now, Doubted(standing, count))
         return self._answer(standing, count, toll, now)
 
+    def _anew(self, text: str, toll: Toll, now: datetime, doubted: Doubted | None = None) -> Decision:
+        """By what the database says now. What a doubted count charged stays charged, and is not charged again."""
+        try:
+            record = self._read(text)
+        except DatabaseDown:
+            doubted = doubted or self._last_resort(text, toll, now)
+            if doubted is None or doubted.outdated:
+                raise
+            return self._answer(*doubted, toll, now)
+        standing = record if isinstance(record, Decision) else stand(self._tollgate, record, now)
+        if isinstance(standing, Decision):
+            self._cache.forget(text)
+            return standing
+        if doubted and doubted.count.admitted and not doubted.outdated:
+            count = doubted.count
+        else:
+            # The second time it is right: a store that tells of a newer version remembers a database that was put back since.
+            count = self._count(standing, toll, known=0 if doubted else standing.record.version)
+        self._announce(standing.record, count)
+        if doubted is None and is_outdated(standing.record, count):
+            return self._anew(text, toll, now, Doubted(standing, count))
+        return self._answer(standing, count, toll, now)
+
+    def _last_resort(self, text: str, toll: Toll, now: datetime) -> Doubted | None:
+        copy = self._cache.find(text, within=LAST_RESORT)
+        standing = self._stand(copy, now) if copy else None
+        return standing and Doubted(standing, self._count(standing, toll, known=standing.record.version))
+
+    def _stand(self, copy: Copy, now: datetime) -> Standing | None:
+        """How a remembered key stands; None where it does not work: no such refusal on the word of a copy."""
+        standing = copy.standing
+        if standing and now < standing.until:
+            return standing
+        found = stand(self._tollgate, copy.record, now)
+        standing = copy.standing = None if isinstance(found, Decision) else found
+        return standing
+
     def _count(self, standing: Standing, toll: Toll, *, known: int) -> Count:
-        """Nothing is charged where a version newer than `known` is published."""
+        """Nothing is charged where a version newer than `known` is published, or to a request that may not pass anyway."""
         if toll.peek:
             return look(self._tollgate, standing.terms, toll.cost)
+        if missing(toll, standing.record, standing.plan):
+            return self._tollgate.counter.peek(standing.terms.entitlement, ())
         if known and standing.plainest and toll.cost == 1:
             return standing.plainest()
         return charge(self._tollgate, standing.terms, toll.cost, known=known)
 
-    def _recount(self, text: str, old: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
-        """What we know of the key is outdated, or nobody can tell: judge it anew. What was charged (only in doubt) stays charged."""
-        outdated = is_outdated(old.record, count)
-        try:
-            record = self._read(text)
-        except DatabaseDown:
-            if outdated:
-                raise
-            return self._answer(old, count, toll, now)
-        standing = record if isinstance(record, Decision) else self._judge(record, None, toll, now)
-        if isinstance(standing, Decision):
-            self._cache.forget(text)
-            return standing
-        self._announce(standing.record, count)
-        if outdated or not count.admitted:
-            # Just read: a store that tells of a newer version remembers a database that was put back since.
-            count = self._count(standing, toll, known=0)
-        return self._answer(standing, count, toll, now)
-
     def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
         record, plan = standing.record, standing.plan
+        if lacking := missing(toll, record, plan):
+            return Decision(Outcome.INSUFFICIENT_SCOPE, record, plan, detail=lacking)
         self._note(record, toll, now, passed=count.admitted)
         if count.admitted:
             return Decision(Outcome.ALLOWED, record, plan, count)
@@ -154,13 +175,6 @@ class Gate:
         if record.key_status == "active":
             self._cache.put(key.text, record)
         return record
-
-    def _judge(self, record: KeyRecord, known: Standing | None, toll: Toll, now: datetime) -> Standing | Decision:
-        """How the key stands now; a refusal where it does not work, or lacks what this request asks for."""
-        standing = known if known and now < known.until else stand(self._tollgate, record, now)
-        if isinstance(standing, Decision) or not (lacking := missing(toll, record, standing.plan)):
-            return standing
-        return Decision(Outcome.INSUFFICIENT_SCOPE, record, standing.plan, detail=lacking)
 
     def _announce(self, record: KeyRecord, count: Count) -> None:
         """The counter store knows no version (new, or flushed): tell it, so that copies of this key can be confirmed."""

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from redis import Redis
+from sqlalchemy import Engine, event
 
 from app import keys
 from app.decision import Outcome, Toll
@@ -104,3 +105,37 @@ def test_a_store_that_remembers_a_newer_database_refuses_nobody_and_charges_once
     tollgate.counter.publish(entitlement, 1_000)
 
     assert left(ask(key)) == (598, 498)
+
+
+@pytest.fixture
+def said():
+    """The statements that any database heard so far."""
+    said = []
+    note = lambda *seen: said.append(seen[2])  # noqa: E731
+    event.listen(Engine, "before_cursor_execute", note)
+    yield said
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def unlimited(tollgate, ask):
+    """A key without a quota, just used."""
+    key = keys.create(tollgate, KeyOrder("team"), actor="test")
+    ask(key)
+    return key
+
+
+def test_what_a_key_lacks_is_told_without_the_database_and_does_not_make_it_forgotten(unlimited, ask, said):
+    said.clear()
+    outcomes = [ask(unlimited, **toll).outcome for _ in range(3) for toll in ({"scope": "admin"}, {"cost": 601}, {})]
+
+    assert outcomes == [Outcome.INSUFFICIENT_SCOPE, Outcome.INSUFFICIENT_SCOPE, Outcome.ALLOWED] * 3
+    assert said == []
+    assert ask(unlimited).count.allowances[0].remaining == 595
+
+
+def test_what_a_key_no_longer_lacks_is_known_at_once(tollgate, unlimited, ask):
+    before = ask(unlimited, cost=601).outcome
+    keys.patch(tollgate, unlimited.key_id, KeyChanges(limits={"minute": 1_000}), actor="test")
+
+    assert [before, ask(unlimited, cost=601).outcome] == [Outcome.INSUFFICIENT_SCOPE, Outcome.ALLOWED]

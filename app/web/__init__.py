@@ -44,7 +44,6 @@ API = (
     renewals.held,
     recovery.api,
     keys.api,
-    usage.api,
     webhooks.api,
     admin_access.api,
     verify.api,
@@ -52,6 +51,7 @@ API = (
 )
 # Their endpoints are on admin_access.api.
 OPERATING = (admin, admin_books, admin_boxes, admin_endpoints, admin_entitlements, admin_orders)
+HOLDING = (usage,)  # its endpoint is on renewals.held
 SITES = (pages.site, renewing.site, recovery.site)
 DESCRIPTION = (
     "Buy access to an API by card or by bitcoin, hold a key, pass the gate. "

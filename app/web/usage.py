@@ -3,19 +3,13 @@
 from datetime import date
 
 from flask import Response
-from flask_openapi import APIBlueprint
 from pydantic import BaseModel, ConfigDict
 
 from app.usage_report import report
-from app.web.answers import EITHER_KEY, answer, problems
-from app.web.holders import ACCOUNT, holder, identify
+from app.web.answers import answer
+from app.web.holders import ACCOUNT, held, holder
 from app.web.keys import KEYS, LimitOut, QuotaOut
 from app.web.parts import tollgate
-
-api = APIBlueprint(
-    "usage", __name__, url_prefix="/v1", abp_tags=[KEYS], abp_security=EITHER_KEY, abp_responses=problems(401)
-)
-api.before_request(identify)
 
 
 class DayOut(BaseModel):
@@ -49,7 +43,7 @@ class UsageOut(BaseModel):
     keys: list[KeyUsageOut]
 
 
-@api.get("/usage", operation_id="usage", responses={200: UsageOut})
+@held.get("/usage", operation_id="usage", tags=[KEYS], responses={200: UsageOut})
 def show_usage() -> Response:
     """What is left of every limit, and the last 30 days of the calling key; with scope `account`, of all keys beside it"""
     record = holder()

@@ -1,7 +1,7 @@
 """What a request is charged to: the windows of its plan and, where there is one, the quota of its paid period.
 
 The counter does both in one call. Only when its block of the quota is used up is SQL asked for another: once in a thousandth
-of the quota.
+of the quota, for a small one at each request.
 """
 
 from contextlib import suppress
@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from app.ratelimit_headers import limits_of
 from app.tollgate import Tollgate
 from keystore.errors import CounterStoreDown
 from keystore.limits import Block
@@ -52,7 +51,7 @@ def look(tollgate: Tollgate, terms: Terms, cost: int = 1) -> Count:
     if budget is not None and count.quota is None:
         known = tollgate.db.do(lambda session: read_reserved(session, terms.entitlement, budget))
         count = counter.peek(terms.entitlement, terms.rates, budget=budget, block=known)
-    full = tuple(allowance.name for allowance in limits_of(count) if allowance.remaining < cost)
+    full = tuple(allowance.name for allowance in count.limits if allowance.remaining < cost)
     return count._replace(admitted=not full, refused=full, short=0)
 
 

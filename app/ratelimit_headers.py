@@ -6,7 +6,7 @@ The draft has changed its syntax more than once; when it does again, only this f
 from collections.abc import Sequence
 from functools import lru_cache
 
-from keystore.plans import QUOTA, Allowance, Count, Rate
+from keystore.plans import QUOTA, Count, Rate
 
 
 def headers_of(count: Count) -> dict[str, str]:
@@ -28,14 +28,9 @@ def headers_of(count: Count) -> dict[str, str]:
     return headers if count.admitted else {**headers, "Retry-After": str(_wait(count))}
 
 
-def limits_of(count: Count) -> tuple[Allowance, ...]:
-    """The windows and, where there is one, the quota."""
-    return (*count.allowances, count.quota) if count.quota else count.allowances
-
-
 def _wait(count: Count) -> int:
     """Seconds until every limit that was reached has room again."""
-    return max((item.reset for item in limits_of(count) if item.name in count.refused), default=1) or 1
+    return max((item.reset for item in count.limits if item.name in count.refused), default=1) or 1
 
 
 def _tightest(states: Sequence[int]) -> int:

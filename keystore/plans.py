@@ -66,7 +66,7 @@ class Count(NamedTuple):  # one is made for each request, which no frozen class 
 
     `states` are what remains of each window and its reset, as in Allowance, in turn and in the order of `rates`: r1, t1, r2, t2, ….
     `refused` names the windows that were full, and "quota" where that is used up. `version` is None where the counter store
-    keeps none (in-memory). `quota` is None without one, or while the counter was not yet told how much of it is reserved;
+    has none: in memory, just flushed, or away. `quota` is None without one, or while the counter was not yet told how much of it is reserved;
     `heard` is the newest version that this very process has published, whatever others did since (in-memory only).
     `short`: so many requests must be reserved before one like this can be charged (the rest of its limits have room).
     """
@@ -86,3 +86,8 @@ class Count(NamedTuple):  # one is made for each request, which no frozen class 
         """The windows, for whoever looks at each of them: few requests need that."""
         states = zip(self.rates, self.states[::2], self.states[1::2], strict=True)
         return tuple(Allowance(rate.name, rate.limit, left, reset, rate.window) for rate, left, reset in states)
+
+    @property
+    def limits(self) -> tuple[Allowance, ...]:
+        """The windows and, where there is one, the quota."""
+        return (*self.allowances, self.quota) if self.quota else self.allowances

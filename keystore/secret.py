@@ -97,7 +97,7 @@ def derive_seed(secret_key: bytes, idempotency_key: str, key_id: str) -> bytes:
 
 
 def parse(text: str, *, prefix: str = DEFAULT_PREFIX) -> ParsedKey | None:
-    """The parts of a well-formed key; None when it is malformed. Never raises, whatever the text; costs no query."""
+    """The parts of a well-formed key; None when it is malformed, whatever the text is. Costs no query."""
     if len(text) > _LONGEST:
         return None
     match = _shape(prefix).fullmatch(text)

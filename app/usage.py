@@ -7,7 +7,7 @@ import logging
 import threading
 from datetime import date, datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.books import keystore
 from app.tollgate import Tollgate
@@ -59,14 +59,29 @@ class UsageBatch:
                 lost, self._lost = self._lost, 0
             if lost:
                 log.error("%s requests are in nobody's usage: too much waited for the database", lost)
-            names = sorted(counts)
             try:
-                while names:
-                    self._write({name: counts[name] for name in names[:CHUNK]})
-                    names = names[CHUNK:]
+                self._write_all(counts)
             except SQLAlchemyError as error:
-                log.warning("usage of %s keys waits: %s", len(names), error)
-                self._take_back({name: counts[name] for name in names})
+                log.warning("usage of %s keys waits: %s", len(counts), error)
+            finally:
+                self._take_back(counts)
+
+    def _write_all(self, counts: _Counts) -> None:
+        """Take out of `counts` what is written, and what never can be."""
+        names = sorted(counts)
+        chunks = [names[at : at + CHUNK] for at in range(0, len(names), CHUNK)][::-1]
+        while chunks:
+            chunk = chunks.pop()
+            try:
+                self._write({name: counts[name] for name in chunk})
+            except IntegrityError:  # a database that was put back from a backup lacks keys that are in use
+                if len(chunk) > 1:
+                    half = len(chunk) // 2
+                    chunks += chunk[half:], chunk[:half]
+                    continue
+                log.exception("the usage of %s on one day is dropped: %s", chunk[0][0], counts[chunk[0]])
+            for name in chunk:
+                del counts[name]
 
     def _write(self, counts: _Counts) -> None:
         now = self._tollgate.clock()

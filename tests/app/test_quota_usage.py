@@ -1,5 +1,6 @@
 """Usage per key and day: gathered in memory, written in batches, late but not lost."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from app import keys
 from app.decision import Toll
 from app.gate import Gate
 from app.keys import KeyOrder
-from app.usage import Clerk
+from app.usage import Clerk, UsageBatch
 from keystore.models import ApiKey, Usage
 from keystore.models import Base as KeystoreBase
 
@@ -92,6 +93,42 @@ def test_a_database_that_is_away_keeps_nothing_from_being_counted(tollgate, gate
     gate.usage.flush()
 
     assert days() == {(key.key_id, TODAY): (2, 0)}
+
+
+@pytest.mark.parametrize("gone", [("key_0",), ("key_zz",), ("key_0", "key_1", "key_zz")])
+def test_keys_that_the_database_does_not_have_take_no_other_with_them(gate, key, days, clock, gone):
+    [gate.usage.note(name, clock.now, cost=1, passed=True) for name in gone]
+    ask(gate, key)
+    gate.usage.flush()
+    ask(gate, key)
+    gate.usage.flush()
+
+    assert days() == {(key.key_id, TODAY): (2, 0)}
+
+
+def test_what_was_written_before_the_database_went_away_is_not_written_twice(tollgate, gate, days):
+    many = sorted(keys.create(tollgate, KeyOrder("pro"), actor="test").key_id for _ in range(3))
+    told = [tollgate.clock()] * 3
+    batch = UsageBatch(replace(tollgate, clock=told.pop))
+    [batch.note(name, tollgate.clock(), cost=1, passed=True) for name in (*many, "key_zz")]
+    with pytest.raises(IndexError):
+        batch.flush()
+    told += [tollgate.clock()] * 3
+    batch.flush()
+
+    assert days() == {(name, TODAY): (1, 0) for name in many}
+
+
+def test_what_was_not_written_waits_whatever_happened(tollgate, key, days, clock):
+    told = []
+    batch = UsageBatch(replace(tollgate, clock=told.pop))
+    batch.note(key.key_id, clock.now, cost=1, passed=True)
+    with pytest.raises(IndexError):
+        batch.flush()
+    told.append(clock.now)
+    batch.flush()
+
+    assert days() == {(key.key_id, TODAY): (1, 0)}
 
 
 def test_the_first_use_is_noted_at_once(gate, key, rows, clock):

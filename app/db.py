@@ -14,8 +14,8 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -39,6 +39,9 @@ POSTGRESQL = {
 }
 # A statement that nobody waits for any more frees its thread soon; one that waits for a lock is rolled back instead of being done unheard.
 SOON = {"options": "-c statement_timeout=2000 -c lock_timeout=900"}
+READ_ONLY = "25006"  # SQLSTATE
+# How drivers say that the database cannot do it now, whatever it is. InternalError: it only reads, or is broken.
+UNABLE = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 
 T = TypeVar("T")
 
@@ -59,7 +62,7 @@ def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
     if parsed.get_driver_name() != "psycopg":
         parsed = parsed.set(drivername="postgresql+psycopg")
     options = POSTGRESQL | (SOON if alone else {})
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -67,6 +70,14 @@ def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
         connect_args={name: value for name, value in options.items() if name not in parsed.query},
         **({"isolation_level": "AUTOCOMMIT"} if alone else {"pool_pre_ping": True}),
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context: ExceptionContext) -> None:
+        # It works as well as ever, so nothing else would end it; new connections find the primary, or one that is one again.
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:
@@ -163,7 +174,7 @@ class _Prompt:
             if self._usual().dialect.name == "sqlite":  # a file: nothing but its lock is waited for
                 return self._answer(self._usual(), question)
             answer = self._answer_in_time(question, late)
-        except (Slow, OperationalError, InterfaceError, PoolTimeout) as error:
+        except (Slow, *UNABLE) as error:
             self._rest_until = self._monotonic() + REST_SECONDS
             raise DatabaseDown(f"no answer: {type(error).__name__}") from error
         self._has_answered = True
@@ -185,7 +196,7 @@ class _Prompt:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            # The server was started anew: SQLAlchemy has let go of all its connections.
+            # The server was started anew, or is no primary any more: SQLAlchemy has let go of all its connections.
             return self._answer_once(engine, question)
 
     def _answer_once(self, engine: Engine, question: Callable[[Connection], T]) -> T:

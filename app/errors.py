@@ -10,13 +10,11 @@ from typing import Any
 from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import problems
 from app.catalog import NotOnSale, UnknownPlan
-from app.db import DatabaseDown
+from app.db import UNABLE, DatabaseDown
 from app.gate import Denied
 from app.instances import instance_of
 from app.logs import request_id
@@ -53,9 +51,8 @@ CODES: Mapping[type[Exception], str] = {
     situations.RefundRefused: "refund_refused",
     situations.NotPossible: "not_possible",
     NotAuthentic: "bad_signature",
-    OperationalError: "unavailable",
     DatabaseDown: "unavailable",
-    PoolTimeout: "unavailable",
+    **dict.fromkeys(UNABLE, "unavailable"),
 }
 SPEAKING = (
     problems.ForeignReturnUrl,

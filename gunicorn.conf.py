@@ -26,10 +26,32 @@ errorlog = "-"
 control_socket_disable = True  # its default place is a home directory, which a service user often has not
 
 
-def on_starting(server: Any) -> None:
-    """`--workers` on the command line does not pass through our settings: refuse here what they would refuse."""
-    if server.cfg.workers > 1 and not _settings.redis_url:
+def nworkers_changed(server: Any, new: int, old: int | None) -> None:
+    """`--workers`, `--preload` and SIGTTIN do not pass through our settings: refuse here what they would refuse.
+
+    Called before `--preload` would load anything, when `old` is None; then at SIGTTIN, SIGTTOU and SIGHUP, when nobody can be refused a start.
+    """
+    most = _settings.gate_workers_total
+    if old is None and server.cfg.preload_app:
         raise SystemExit(
-            f"{server.cfg.workers} workers would each count limits for themselves and admit {server.cfg.workers} times "
-            "as much. Fix: set REDIS_URL, or use 1 worker (WEB_CONCURRENCY=1)."
+            "--preload loads wsgi.py before workers are forked, and they would be without its threads: no background work, "
+            "no usage on record. Fix: leave it out; workers share the application without it."
         )
+    if new <= most:
+        return
+    if _settings.redis_url:
+        wrong = (
+            f"{new} workers, while GATE_WORKERS_TOTAL (if left out, WEB_CONCURRENCY) says {most}: each would admit more "
+            f"than its share while Redis is away. Fix: WEB_CONCURRENCY={new} instead of --workers, and GATE_WORKERS_TOTAL "
+            "for the workers of all machines."
+        )
+    else:
+        wrong = (
+            f"{new} workers would each count limits for themselves and admit {new} times as much. Fix: set REDIS_URL, "
+            "or use 1 worker (WEB_CONCURRENCY=1)."
+        )
+    if old is None:
+        raise SystemExit(wrong)
+    server.log.error("going on with %s. %s", f"{most} workers" if most > 1 else "1 worker", wrong)
+    server.cfg.set("workers", most)  # SIGHUP starts so many
+    server.num_workers = most

@@ -13,6 +13,7 @@ from test_config_settings import CARDS
 from migrations import runner
 
 ROOT = Path(__file__).parents[2]
+REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}  # it is away
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ def gunicorn(start, *options, **environ):
     return start("gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), *options, "wsgi:app", **environ)
 
 
+def said_until(process, words):
+    """Its lines, up to the one that has the words."""
+    return next(line for line in process.stdout if words in line)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_the_worker_stops_cleanly_when_told(start, how):
     process = start("app.cli", "worker")
@@ -54,6 +60,9 @@ def test_the_worker_stops_cleanly_when_told(start, how):
     ("options", "environ", "said"),
     [
         (["--workers", "2"], {}, "2 workers would each count limits for themselves"),
+        (["--workers", "8"], REDIS, "8 workers, while GATE_WORKERS_TOTAL (if left out, WEB_CONCURRENCY) says 1"),
+        (["--workers", "8"], REDIS | {"GATE_WORKERS_TOTAL": "7"}, "says 7"),
+        (["--preload"], {}, "--preload loads wsgi.py before workers are forked"),
         ([], {"WEB_CONCURRENCY": "2"}, "REDIS_URL is not set"),
         ([], {"SECRET_KEY": "changeme"}, "SECRET_KEY still holds a placeholder"),
         ([], {"CATALOG": "/nowhere.toml"}, "/nowhere.toml: this file cannot be read"),
@@ -66,6 +75,21 @@ def test_the_server_refuses_to_start_on_what_would_be_wrong(start, options, envi
 
     assert process.returncode == 1
     assert (said in output, "Traceback" in output) == (True, False), output
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "workers"), [([], {}, 1), (["--workers", "2"], REDIS | {"GATE_WORKERS_TOTAL": "2"}, 2)]
+)
+def test_a_server_that_runs_adds_no_worker_that_would_have_been_refused(start, options, environ, workers):
+    process = gunicorn(start, "--bind", "127.0.0.1:0", "--graceful-timeout", "3", *options, **environ)
+    [said_until(process, "Booting worker") for _ in range(workers)]
+
+    process.send_signal(signal.SIGTTIN)
+    said_until(process, f"going on with {workers} worker")
+    process.terminate()
+    output, _ = process.communicate(timeout=60)
+
+    assert "Booting worker" not in output
 
 
 @pytest.mark.parametrize(("server", "said"), [("gunicorn", "in use"), ("granian", "Fix: another BIND")])

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Slow
 from contextlib import contextmanager
 from functools import cached_property, partial
+from threading import Event
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 5
-FIRST_SECONDS = 3.0  # the first time, when connections have to be made: a cold start is no outage
+FIRST_SECONDS = 3.0  # before anything was answered, when connections have to be made: a cold start is no outage
 PROMPT_SECONDS = 0.25  # how long the gate waits for the database
 WRITE_SECONDS = 1.0  # how long where something has to reach the disk
 REST_SECONDS = 0.5  # how long it asks no more after that; a probe each time this is over
@@ -110,8 +111,9 @@ class Database:
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.engine = make_engine(url)
         self._writer = self.engine.execution_options(write=True)
-        self._reads = _Prompt(lambda: self.engine, PROMPT_POOL, PROMPT_SECONDS, monotonic)
-        self._writes = _Prompt(lambda: self.engine, PROMPT_WRITERS, WRITE_SECONDS, monotonic)
+        here, answered = lambda: self.engine, Event()
+        self._reads = _Prompt(here, PROMPT_POOL, PROMPT_SECONDS, answered, monotonic)
+        self._writes = _Prompt(here, PROMPT_WRITERS, WRITE_SECONDS, answered, monotonic)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -150,18 +152,23 @@ class Database:
 
 class _Prompt:
     """Short questions of one kind. With a rest, threads and connections of its own: what befalls this kind befalls no other,
-    and whatever else the process does, the gate does not queue behind it.
+    and whatever else the process does, the gate does not queue behind it. `answered`: set once any kind was.
     """
 
     def __init__(
-        self, usual: Callable[[], Engine], pool_size: int, patience: float, monotonic: Callable[[], float]
+        self,
+        usual: Callable[[], Engine],
+        pool_size: int,
+        patience: float,
+        answered: Event,
+        monotonic: Callable[[], float],
     ) -> None:
         self._usual = usual
         self._pool_size = pool_size
         self._patience = patience
+        self._answered = answered
         self._monotonic = monotonic
         self._rest_until = 0.0
-        self._has_answered = False
 
     @property
     def is_resting(self) -> bool:
@@ -177,13 +184,13 @@ class _Prompt:
         except (Slow, *UNABLE) as error:
             self._rest_until = self._monotonic() + REST_SECONDS
             raise DatabaseDown(f"no answer: {type(error).__name__}") from error
-        self._has_answered = True
+        self._answered.set()
         return answer
 
     def _answer_in_time(self, question: Callable[[Connection], T], late: Callable[[T], None] | None) -> T:
         asked = self.threads.submit(self._answer, self._engine, question)
         try:
-            return asked.result(self._patience if self._has_answered else FIRST_SECONDS)
+            return asked.result(self._patience if self._answered.is_set() else FIRST_SECONDS)
         except Slow:
             # What no thread has begun with is withdrawn: nobody would hear its answer.
             if not asked.cancel() and late is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, make_url, text
 
 from app import ingest, keys
 from app.db import PROMPT_POOL, Database, DatabaseDown
@@ -119,6 +119,20 @@ def test_a_database_that_hangs_is_not_waited_for(postgresql_url):
     database._reads.threads.shutdown()
     database.engine.dispose()
     assert waited < 0.9
+
+
+def test_the_first_write_waits_no_longer_than_any_where_reads_were_answered(postgresql_url):
+    patient = make_url(postgresql_url).update_query_dict({"options": "-c statement_timeout=9000"})
+    database = Database(patient.render_as_string(hide_password=False))
+    database.ask(lambda connection: connection.closed)
+    begun = time.monotonic()
+    with pytest.raises(DatabaseDown):
+        database.do(lambda session: session.execute(text("SELECT pg_sleep(2.5)")))
+    waited = time.monotonic() - begun
+    database._writes.threads.shutdown()
+    database.engine.dispose()
+
+    assert waited < 2
 
 
 def ask_late(database, asked):

@@ -1,5 +1,6 @@
 """The gate's words: what a request has to pay and show, and what we tell it. PURE."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +51,9 @@ WITHOUT_PAGE = {  # keys that an operator gave away
 }
 
 
+SCOPES = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")  # RFC 6750
+
+
 @dataclass(frozen=True, slots=True)
 class Toll:
     """What one request has to pay and to show. `scope`: one or several, with spaces between; all are needed.
@@ -63,9 +67,13 @@ class Toll:
     peek: bool = False
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a cost below 1: it would give requests away or give them back."""
-        if self.cost < 1:
-            raise ValueError("a request costs at least 1")
+        """Raises ValueError for what would give requests away: a cost below 1, an empty scope or feature, and what is none."""
+        if type(self.cost) is not int or self.cost < 1:
+            raise ValueError("a request costs a whole number, at least 1")
+        if self.scope is not None and not (isinstance(self.scope, str) and SCOPES.fullmatch(self.scope)):
+            raise ValueError("a scope is a word, or several with one space between")
+        if self.feature is not None and not (isinstance(self.feature, str) and self.feature):
+            raise ValueError("a feature is a word")
 
 
 PLAIN = Toll()
@@ -155,6 +163,8 @@ def credentials(headers: Headers, *, prefix: str) -> ParsedKey | Decision:
 def key_text(headers: Headers) -> str | Decision:
     """What was sent as `X-API-Key` or `Authorization: Bearer`; a refusal when there is none or two that differ."""
     direct = (headers.get("X-API-Key") or "").strip()
+    if "," in direct:  # no key has one: servers put it between two headers of one name
+        return Decision(Outcome.AMBIGUOUS_KEY, detail="X-API-Key holds several keys. Send one.")
     authorization = headers.get("Authorization")
     if direct and not authorization:
         return direct

@@ -7,16 +7,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from app.decision import PLAIN, Decision, Toll, never_fits
+from app.decision import PLAIN, SCOPES, Decision, Toll, never_fits
 from app.gate import Gate
 from app.problems import InvalidInput
 from keystore.plans import HIGHEST_LIMIT
 
 PATH = "/v1/keys/verify"
-SCOPES = r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"  # RFC 6750
 PLAINEST = re.compile(rb'\{"key": ?"(\w{1,200})"\}', re.ASCII)
 Cost = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT)]
-Scopes = Annotated[str, StringConstraints(max_length=400, pattern=SCOPES)]
+Scopes = Annotated[str, StringConstraints(max_length=400, pattern=f"^{SCOPES.pattern}$")]
 Feature = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 

@@ -11,6 +11,7 @@ The decision is at `flask.g.decision`: `g.decision.record.entitlement`, `g.decis
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import ParamSpec, TypeVar, overload
 
 from flask import g
@@ -33,10 +34,16 @@ def gate(
 def gate(
     view: View[P, R] | None = None, /, *, cost: int = 1, scope: str | None = None, feature: str | None = None
 ) -> View[P, R] | Callable[[View[P, R]], View[P, R]]:
-    """Let only a paid key with room in its limits pass; `cost` requests are counted. Everybody else gets problem+json."""
-    toll = Toll(cost, scope, feature)  # a cost that would give requests away fails here, not at the first request
+    """Let only a paid key with room in its limits pass; `cost` requests are counted. Everybody else gets problem+json.
+
+    What cannot work fails here, not at the first request: raises ValueError for terms without sense, TypeError for `async def`.
+    """
+    toll = Toll(cost, scope, feature)
 
     def decorate(inner: View[P, R]) -> View[P, R]:
+        if iscoroutinefunction(inner):
+            raise TypeError(f"{inner.__name__} is `async def`: gate() guards plain functions")
+
         @wraps(inner)
         def gated(*args: P.args, **kwargs: P.kwargs) -> R:
             # Looked up once: `request` and `current_app` would each do it again. Flask is held below 3.2, where it has another name.

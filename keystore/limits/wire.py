@@ -151,10 +151,11 @@ class _Line:
 
 def _let_the_kernel_wait(connected: socket.socket) -> None:
     """Give its time-out to the kernel: Python itself would ask, before each packet, whether it can be sent or read. Not under
-    TLS, where a read that takes too long would be tried for ever.
+    TLS, where a read that takes too long would be tried for ever, and not with a socket that waits in its own way: gevent puts its
+    class in the place of Python's.
     """
     seconds = connected.gettimeout()
-    if sys.platform != "linux" or type(connected) is not socket.socket or not seconds:
+    if sys.platform != "linux" or type(connected).__module__ != socket.__name__ or not seconds:
         return
     interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))  # a struct timeval
     with suppress(OSError):  # one of another shape: Python goes on waiting

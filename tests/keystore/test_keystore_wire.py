@@ -1,6 +1,7 @@
 """As many connections as threads ask at once: every thread gets its own answer, and nothing is sent twice."""
 
 import itertools
+import select
 import socket
 import socketserver
 import ssl
@@ -234,6 +235,22 @@ def test_an_answer_that_comes_too_late_is_nobodys(fading):
 
 def test_a_store_that_hangs_is_said_to_be_late(silent):
     with pytest.raises(TimeoutError, match="in time"):
+        silent.ask("PING")
+
+
+class Green(socket.socket):
+    """Waits by itself, as gevent's does: without a time-out for ever, whatever the kernel was told."""
+
+    def recv(self, *what):
+        select.select([self], [], [], self.gettimeout())
+        return super().recv(*what)
+
+
+@pytest.mark.timeout(20)
+def test_a_socket_that_waits_in_its_own_way_is_left_its_time_out(silent, monkeypatch):
+    monkeypatch.setattr("socket.socket", Green)
+
+    with pytest.raises(TimeoutError):
         silent.ask("PING")
 
 

@@ -12,6 +12,8 @@ from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
 MOST_PUBLISHED = 10_000
+KEPT_SECONDS = 86_400  # beyond the end of a quota's period: grace may follow
+SWEEP_SECONDS = 3_600  # not with each window: of a second's, every turn would look at all quotas
 Book = dict[tuple[str, str], int]  # (entitlement, name of the rate) -> used
 
 
@@ -27,7 +29,7 @@ class MemoryCounter:
     """Exact across the threads of one process.
 
     All windows of one length turn at the same moment, so the counts of a length are dropped together: memory is bounded by
-    the entitlements active in the current window, and those with a quota. `clock` gives seconds; the default never steps, so
+    the entitlements active in the current window, and those that used a quota in a period not long over. `clock` gives seconds; the default never steps, so
     setting the machine's time neither locks anyone out nor opens a fresh window. Blocks of quotas are lost with the process.
     """
 
@@ -38,7 +40,9 @@ class MemoryCounter:
         self._lock = Lock()
         self._windows: dict[int, tuple[int, Book]] = {}  # length -> start of its current window, and what is used in it
         self._published: dict[str, int] = {}  # entitlement -> the newest version that this process made
-        self._held: dict[str, tuple[str, Held]] = {}  # entitlement -> its period, and what is here of that one's quota
+        # entitlement -> its period, what is here of that one's quota, and until when
+        self._held: dict[str, tuple[str, Held, int]] = {}
+        self._sweep_at = 0
 
     def count(
         self,
@@ -94,7 +98,7 @@ class MemoryCounter:
                     book[entitlement, rate.name] = n + cost
                 held = replace(held, left=held.left - cost)
             if budget is not None:
-                self._held[entitlement] = (budget.period, held)
+                self._keep(entitlement, budget, held, now)
         states = chain.from_iterable(
             (left, rate.window - now % rate.window) for left, rate in zip(remaining, rates, strict=True)
         )
@@ -104,8 +108,14 @@ class MemoryCounter:
         return judged(count, budget, held, cost=max(cost, 1), charged=charged)
 
     def _put_in(self, entitlement: str, budget: Budget | None, block: Block) -> Held:
-        period, held = self._held.get(entitlement, ("", Held()))
+        period, held, _ = self._held.get(entitlement, ("", Held(), 0))
         return (held if budget and budget.period == period else Held()).plus(block)
+
+    def _keep(self, entitlement: str, budget: Budget, held: Held, now: int) -> None:
+        if now >= self._sweep_at:
+            self._held = {name: kept for name, kept in self._held.items() if kept[2] > now}
+            self._sweep_at = now + SWEEP_SECONDS
+        self._held[entitlement] = (budget.period, held, now + budget.reset + KEPT_SECONDS)
 
     def _book(self, window: int, now: int) -> Book:
         start = now - now % window

@@ -8,6 +8,7 @@ from keystore_samples import NOW, PEPPERS
 from keystore import Keystore, MemoryCounter, Rate
 from keystore.limits import Block
 from keystore.limits.contract import NO_BLOCK
+from keystore.limits.memory import KEPT_SECONDS
 from keystore.periods import Budget
 from keystore.quota import read_reserved, reserve
 
@@ -104,6 +105,26 @@ def test_a_new_period_starts_with_nothing(counter):
     count(counter, block=Block(5, 5))
 
     assert count(counter, budget=Budget("june", 50, 600, 2_592_000)).short == 1
+
+
+def test_memory_forgets_quotas_whose_period_is_long_over():
+    clock = [1000.0]
+    counter = MemoryCounter(lambda: clock[0])
+    [counter.count(f"ent_{n}", (), budget=Budget("may", 50, 600, 600), block=Block(2, 2)) for n in range(100)]
+    clock[0] += 600 + KEPT_SECONDS
+    count(counter, rates=(), block=Block(2, 2))
+
+    assert [*counter._held] == ["ent_1"]
+
+
+def test_memory_keeps_quotas_whose_period_is_not_over():
+    clock = [1000.0]
+    counter = MemoryCounter(lambda: clock[0])
+    count(counter, block=Block(2, 2))
+    clock[0] += FIFTY.reset + KEPT_SECONDS - 1
+    counter.count("ent_2", (), budget=FIFTY, block=Block(2, 2))
+
+    assert [count(counter).admitted for _ in range(2)] == [True, False]
 
 
 def test_a_plan_without_rates_may_have_a_quota(counter):

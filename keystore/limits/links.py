@@ -60,13 +60,21 @@ def link_to(url: str, *, timeout: float) -> Link:
     options |= {"ssl": True} if group.tls else {}
     if group.kind == CLUSTER:
         return ClusterWire(group.nodes, timeout=timeout, options=options | group.login)
-    return OneServer(_master(group, options))
+    return OneServer(_master(group, options, timeout))
 
 
-def _master(group: Group, options: dict[str, Any]) -> Redis:
-    """Each new connection asks the sentinels where the master is now. The login is the master's: sentinels are asked without."""
+def _master(group: Group, options: dict[str, Any], timeout: float) -> Redis:
+    """Each new connection asks the sentinels where the master is now. The login is the master's: sentinels are asked without.
+
+    They share one `timeout`, and connecting to the master has half of one: a lost host, whose sentinel is asked in vain before
+    the master is, is one wait in all.
+    """
     options = {**options, "retry": Retry(NoBackoff(), 0)}
+    part = timeout / len(group.nodes)
+    asked = options | {"socket_timeout": part, "socket_connect_timeout": part}
     watch: Any = sentinel.Sentinel  # only half typed
-    found = watch([*group.nodes], sentinel_kwargs=options, **options, **group.login)
+    found = watch(
+        [*group.nodes], sentinel_kwargs=asked, **options | {"socket_connect_timeout": timeout / 2}, **group.login
+    )
     master: Redis = found.master_for(group.service)
     return master

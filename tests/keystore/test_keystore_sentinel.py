@@ -1,6 +1,8 @@
 """A sentinel without a password, and two servers with one, of which it names one the master."""
 
+import socket
 import subprocess
+import time
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 
@@ -39,6 +41,24 @@ def watched(redis_software, tmp_path):
         )
 
 
+@pytest.fixture
+def mute():
+    """Addresses of two sentinels that take everything and answer nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        yield ",".join(f"127.0.0.1:{server.getsockname()[1]}" for server in (one, other))
+
+
+@pytest.fixture
+def lost():
+    """A port that nobody can connect to: its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
 def ask(port, *command, password=PASSWORD):
     with Redis(port=port, password=password, socket_timeout=5, decode_responses=True) as redis:
         return redis.execute_command(*command)
@@ -60,3 +80,31 @@ def test_the_master_counts_and_so_does_the_next_one(watched):
     wait_until(lambda: is_counted(counter))
 
     assert (counted, ask(watched.two, "DBSIZE")) == ((1, 0), 1)
+
+
+def test_mute_sentinels_cost_one_time_out_in_all(mute):
+    counter = RedisCounter(f"redis+sentinel://{mute},{mute}/main", timeout=1)
+    started = time.monotonic()
+    with pytest.raises(CounterStoreDown):
+        counter.count("ent_1", RATES)
+
+    assert time.monotonic() - started < 1.5
+
+
+def test_one_sentinel_that_answers_among_mute_ones_is_found_within_a_time_out(watched, mute):
+    counter = RedisCounter(watched.url.replace("@", f"@{mute},"), timeout=1)
+    started = time.monotonic()
+
+    assert counter.count("ent_1", RATES).admitted
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_lost_master_and_a_mute_sentinel_cost_one_time_out_in_all(watched, mute, lost):
+    ask(watched.sentinel, "SENTINEL", "REMOVE", "main", password=None)
+    ask(watched.sentinel, "SENTINEL", "MONITOR", "main", "127.0.0.1", lost, 1, password=None)
+    counter = RedisCounter(watched.url.replace("@", f"@{mute.split(',')[0]},"), timeout=1)
+    started = time.monotonic()
+    with pytest.raises(CounterStoreDown):
+        counter.count("ent_1", RATES)
+
+    assert time.monotonic() - started < 1.4

@@ -29,8 +29,9 @@ class MemoryCounter:
     """Exact across the threads of one process.
 
     All windows of one length turn at the same moment, so the counts of a length are dropped together: memory is bounded by
-    the entitlements active in the current window, and those that used a quota in a period not long over. `clock` gives seconds; the default never steps, so
-    setting the machine's time neither locks anyone out nor opens a fresh window. Blocks of quotas are lost with the process.
+    the entitlements active in the current window, and those that used a quota in a period not long over. `clock` gives
+    seconds; the default never steps, so setting the machine's time neither locks anyone out nor opens a fresh window. Blocks
+    of quotas are lost with the process.
     """
 
     confirms = False

@@ -1,6 +1,7 @@
 """What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
 
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -100,13 +101,13 @@ def problem_of(decision: Decision, *, base: str | None, request_id: str | None, 
     )
 
 
-def identity_headers(answer: Answer) -> dict[str, str]:
+def identity_headers(answer: Answer) -> MappingProxyType[str, str]:
     """Who is calling, for the API behind the gate. Words that a header cannot hold are %-encoded."""
     one_each = ("key_id", "entitlement", "owner", "plan")
     return _said(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
 
 
-def identity_of(record: KeyRecord, plan: Plan) -> dict[str, str]:
+def identity_of(record: KeyRecord, plan: Plan) -> MappingProxyType[str, str]:
     """The same headers for a key that passed."""
     return _said(record.key_id, record.entitlement, record.owner, record.plan, record.scopes, plan.features)
 
@@ -119,7 +120,7 @@ def _said(
     plan: str | None,
     scopes: tuple[str, ...],
     features: tuple[str, ...],
-) -> dict[str, str]:
+) -> MappingProxyType[str, str]:
     words = {
         "X-Tollgate-Key-Id": (key_id,),
         "X-Tollgate-Entitlement": (entitlement,),
@@ -129,7 +130,7 @@ def _said(
         "X-Tollgate-Features": features,
     }
     said = {name: " ".join(quote(item, safe=PLAIN) for item in items if item) for name, items in words.items()}
-    return {name: value for name, value in said.items() if value}
+    return MappingProxyType({name: value for name, value in said.items() if value})
 
 
 def limit_headers(answer: Answer) -> dict[str, str]:

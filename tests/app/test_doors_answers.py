@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.decision import Decision, Outcome
-from app.doors.answers import answer_of, written
+from app.doors.answers import answer_of, identity_of, written
 from keystore.plans import QUOTA, Allowance, Count, Plan, Rate
 from keystore.verdict import KeyRecord
 
@@ -55,3 +55,15 @@ def test_a_key_that_changed_is_told_as_it_is_now():
     owners = [json.loads(written(one, base=None, request_id="r"))["owner"] for one in (decision(), changed)]
 
     assert owners == [None, "new"]
+
+
+def test_the_headers_of_a_key_cannot_be_changed_for_the_next_request():
+    said = identity_of(RECORD, PLAN)
+    with pytest.raises(TypeError):
+        said["X-Tollgate-Owner"] = "somebody"
+
+    assert {} | identity_of(RECORD, PLAN) == {
+        "X-Tollgate-Key-Id": "key_1",
+        "X-Tollgate-Entitlement": "ent_1",
+        "X-Tollgate-Plan": "pro",
+    }

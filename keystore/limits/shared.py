@@ -130,8 +130,8 @@ def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count
 
 
 @lru_cache(maxsize=1024)
-def _windows(rates: tuple[Rate, ...]) -> list[str | int]:
-    return [item for rate in rates for item in (f"{rate.name}:{rate.window}", rate.window, rate.limit)]
+def _windows(rates: tuple[Rate, ...]) -> tuple[str | int, ...]:
+    return tuple(item for rate in rates for item in (f"{rate.name}:{rate.window}", rate.window, rate.limit))
 
 
 @contextmanager

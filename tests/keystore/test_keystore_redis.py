@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from keystore import Rate
+from keystore.limits.shared import _windows
 
 LONG = 10_000_000  # seconds: does not turn while a test runs
 SECOND, MINUTE = Rate("burst", 2, 1), Rate("minute", 9, 60)
@@ -98,3 +99,7 @@ def test_a_prepared_question_survives_that_too(redis_counter, redis):
     redis.script_flush()
 
     assert plainest().allowances[0].remaining == 3
+
+
+def test_what_all_counts_of_a_plan_share_cannot_be_changed():
+    assert _windows((SECOND, MINUTE)) == ("burst:1", 1, 2, "minute:60", 60, 9)

@@ -16,9 +16,11 @@ from app.mail import smtp
 from app.models import Order, Parcel, Receipt
 from app.price_check import check_prices
 from app.tollgate import Tollgate
+from keystore import CounterStoreDown, RedisCounter
 from providers.base import Diagnoses, Diagnosis
 from providers.stripe.webhooks import EVENTS
 
+PATIENCE = 5.0  # seconds for one answer of Redis
 LATE = timedelta(minutes=2)  # a worker that is alive looks every second; back-off moves the due time itself
 SOUND_SQLITE = (3, 51, 3)
 
@@ -76,7 +78,23 @@ def _stores(tollgate: Tollgate) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "stores", "ok", f"{tollgate.db.engine.dialect.name}, migrated; limits are counted in {counters}"
         )
+        yield from _counts_stay(tollgate.settings)
         yield from _work(tollgate)
+
+
+def _counts_stay(settings: Settings) -> Iterator[Diagnosis]:
+    """Every count expires by itself, so each policy but one takes it for something to throw away."""
+    if settings.redis_url is None:
+        return
+    fix = "set Redis' maxmemory-policy to noeviction"
+    try:
+        policy = RedisCounter(settings.redis_url, timeout=PATIENCE).eviction()
+    except CounterStoreDown:
+        yield Diagnosis("redis", "warning", "does not tell what it does when its memory is full", fix)
+        return
+    if policy is not None:
+        what = f"throws counts away when its memory is full ({policy}): a window could admit more than its limit"
+        yield Diagnosis("redis", "warning", what, fix)
 
 
 def _work(tollgate: Tollgate) -> Iterator[Diagnosis]:

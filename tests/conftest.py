@@ -132,6 +132,19 @@ def redis_software() -> str:
     return redis_program() or absent("Redis")
 
 
+@pytest.fixture
+def own_redis(redis_software: str, tmp_path: Path) -> Iterator[str]:
+    """A server of one test's own, which may set it up as it likes."""
+    socket = tmp_path / "s"
+    command = [redis_software, "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        try:
+            assert wait_until_redis_answers(f"unix://{socket}")
+            yield f"unix://{socket}"
+        finally:
+            process.terminate()
+
+
 @pytest.fixture(scope="session")
 def redis_cluster(redis_software: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three nodes of our own, for tests that leave them as they were."""

@@ -67,10 +67,13 @@ class ClusterWire:
         except ConnectionError:
             return ""
 
+    def everywhere(self, *command: str) -> list[Any]:
+        """What every node that holds slots answers. Raises RedisError or OSError."""
+        return [self._wire(node).ask(*command) for node in self._known_map().get_nodes_by_server_type("primary")]
+
     def ping(self) -> None:
         """Return if every node that holds slots answers. Raises RedisError or OSError."""
-        for node in self._known_map().get_nodes_by_server_type("primary"):
-            self._wire(node).ask("PING")
+        self.everywhere("PING")
 
     def _node_of(self, slot: int) -> Any:
         try:

@@ -26,6 +26,9 @@ class Link(Protocol):
     def place(self) -> Callable[[str], str] | None:
         """Names what fails together with a key. None where everything does."""
 
+    def everywhere(self, *command: str) -> list[Any]:
+        """What each server that counts answers to a command without a key. Raises RedisError or OSError."""
+
     def ping(self) -> None:
         """Return if the store answers. Raises RedisError or OSError."""
 
@@ -43,6 +46,10 @@ class OneServer:
     def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
         """See Link."""
         return partial(self._wire.send, packed(command))
+
+    def everywhere(self, *command: str) -> list[Any]:
+        """See Link."""
+        return [self.ask(*command)]
 
     def ping(self) -> None:
         """See Link."""

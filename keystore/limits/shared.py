@@ -15,6 +15,7 @@ from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
 VERSION_SECONDS = 86_400
+KEEPS = "noeviction"
 BLOCK_SECONDS = 86_400  # kept beyond the end of the period: clocks differ, and grace may follow
 
 
@@ -74,6 +75,15 @@ class RedisCounter:
         with _translated():
             self._link.ping()
 
+    def eviction(self) -> str | None:
+        """The policy by which a server of the store that is full drops counts; None where it refuses to write, or cannot get full.
+
+        Raises CounterStoreDown, also where Redis does not tell.
+        """
+        with _translated():
+            told = [_policy(answer) for answer in self._link.everywhere("INFO", "memory")]
+        return next((policy for policy in told if policy != KEEPS), None)
+
     @property
     def place(self) -> Callable[[str], str] | None:
         """Names what of the store fails together with an entitlement: a cluster's node. None where there is one server."""
@@ -115,6 +125,14 @@ class RedisCounter:
 
     def _key(self, entitlement: str) -> str:
         return f"{self._namespace}:{{{entitlement}}}"
+
+
+def _policy(answer: Any) -> str:
+    try:
+        facts = dict(line.split(":", 1) for line in answer.decode().splitlines() if ":" in line)
+        return str(facts["maxmemory_policy"]) if int(facts["maxmemory"]) else KEEPS
+    except (AttributeError, KeyError, ValueError) as error:
+        raise CounterStoreDown("it does not tell what it does when full") from error
 
 
 def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import responses
 from click.testing import CliRunner
+from redis import Redis
 from test_config_settings import CARDS, PEPPER
 
 from app.cli import COMMANDS, main
@@ -279,6 +280,30 @@ def test_the_doctor_names_what_is_wrong_and_the_cure(run, environ, stripe, chang
     result = run("doctor")
 
     assert (result.exit_code, said in result.output, "fix:" in result.output) == (1, True, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [("volatile-lru", "throws counts away when its memory is full (volatile-lru)"), ("noeviction", "")],
+)
+def test_the_doctor_warns_of_a_redis_that_throws_counts_away(run, environ, stripe, own_redis, policy, said):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ["REDIS_URL"] = own_redis
+    with Redis.from_url(own_redis) as redis:
+        redis.config_set("maxmemory", "100mb", "maxmemory-policy", policy)
+
+    result = run("doctor")
+
+    assert (result.exit_code, "throws" in result.output, said in result.output) == (0, bool(said), True), result.output
+
+
+def test_the_doctor_warns_of_a_redis_that_does_not_say_whether_it_would(run, environ, stripe, own_redis):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ["REDIS_URL"] = own_redis
+    with Redis.from_url(own_redis) as redis:
+        redis.execute_command("ACL", "SETUSER", "default", "-info")
+
+    assert "does not tell what it does when its memory is full" in run("doctor").output
 
 
 def test_the_doctor_notices_that_no_worker_is_alive(run, receipt, stripe):

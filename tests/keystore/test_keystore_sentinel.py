@@ -82,6 +82,13 @@ def test_the_master_counts_and_so_does_the_next_one(watched):
     assert (counted, ask(watched.two, "DBSIZE")) == ((1, 0), 1)
 
 
+def test_the_master_is_asked_whether_it_throws_counts_away(watched):
+    ask(watched.one, "CONFIG", "SET", "maxmemory", "100mb")
+    ask(watched.one, "CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+
+    assert RedisCounter(watched.url, timeout=5).eviction() == "volatile-lru"
+
+
 def test_mute_sentinels_cost_one_time_out_in_all(mute):
     counter = RedisCounter(f"redis+sentinel://{mute},{mute}/main", timeout=1)
     started = time.monotonic()

@@ -31,27 +31,25 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
 
     Called before `--preload` would load anything, when `old` is None; then at SIGTTIN, SIGTTOU and SIGHUP, when nobody can be refused a start.
     """
-    most = _settings.gate_workers_total
     if old is None and server.cfg.preload_app:
         raise SystemExit(
             "--preload loads wsgi.py before workers are forked, and they would be without its threads: no background work, "
             "no usage on record. Fix: leave it out; workers share the application without it."
         )
-    if new <= most:
-        return
-    if _settings.redis_url:
-        wrong = (
-            f"{new} workers, while GATE_WORKERS_TOTAL (if left out, WEB_CONCURRENCY) says {most}: each would admit more "
-            f"than its share while Redis is away. Fix: WEB_CONCURRENCY={new} instead of --workers, and GATE_WORKERS_TOTAL "
-            "for the workers of all machines."
-        )
-    else:
+    if new > 1 and not _settings.redis_url:
         wrong = (
             f"{new} workers would each count limits for themselves and admit {new} times as much. Fix: set REDIS_URL, "
             "or use 1 worker (WEB_CONCURRENCY=1)."
         )
-    if old is None:
-        raise SystemExit(wrong)
-    server.log.error("going on with %s. %s", f"{most} workers" if most > 1 else "1 worker", wrong)
-    server.cfg.set("workers", most)  # SIGHUP starts so many
-    server.num_workers = most
+        if old is None:
+            raise SystemExit(wrong)
+        server.log.error("going on with 1 worker. %s", wrong)
+        server.cfg.set("workers", 1)  # SIGHUP starts so many
+        server.num_workers = 1
+    elif new > _settings.gate_workers_total:
+        server.log.warning(
+            "%s workers, while GATE_WORKERS_TOTAL (if left out, WEB_CONCURRENCY) says %s: each will admit more than its "
+            "share while Redis is away. Fix: WEB_CONCURRENCY=%s instead of --workers, and GATE_WORKERS_TOTAL for the "
+            "workers of all machines.",
+            *(new, _settings.gate_workers_total, new),
+        )

@@ -1,17 +1,16 @@
 """Real proxies between a client and an API, with a real gateway as the judge. Everything runs once, on free ports."""
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
+from recipe_peers import Api, Undecided, send, serving
 from recipe_proxies import PROXIES, running
 
 from app import assemble
@@ -41,36 +40,10 @@ term = "30 days"
 """
 
 
-class Api(BaseHTTPRequestHandler):
-    """The API behind the gate: answers what it received."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Whatever the method."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        said = {"method": self.command, "path": self.path, "headers": [*self.headers.items()], "body": body.hex()}
-        answer = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 (http.server's names)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Nothing to say."""
-
-
 @pytest.fixture(scope="session")
 def api_port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with serving(Api) as port:
+        yield port
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +115,7 @@ def proxy(
     folder, port = tmp_path_factory.mktemp(request.param), free_port(0)
     ports = {":8000": f":{gateway.port}", ":9000": f":{api_port}", ":8080": f":{port}"}
     with running(PROXIES[request.param](folder, ports), folder, port):
-        yield SimpleNamespace(name=request.param, address=f"http://127.0.0.1:{port}", ports=ports)
+        yield SimpleNamespace(name=request.param, port=port, address=f"http://127.0.0.1:{port}", ports=ports)
 
 
 @pytest.fixture
@@ -156,6 +129,12 @@ def call(proxy: SimpleNamespace) -> Iterator[Any]:
             return http.request(method, proxy.address + path, headers=headers, timeout=10, **more)
 
         yield _call
+
+
+@pytest.fixture
+def raw(proxy: SimpleNamespace) -> Callable[..., SimpleNamespace]:
+    """The same, with target and headers exactly as they are given."""
+    return partial(send, proxy.port)
 
 
 @pytest.fixture
@@ -184,33 +163,14 @@ def unguarded(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
 
 
-class Undecided(BaseHTTPRequestHandler):
-    """Tollgate while its database is away and the key is one it does not remember."""
-
-    def do_GET(self) -> None:
-        """The same to everybody."""
-        answer = json.dumps({"status": 503, "code": "unavailable"}).encode()
-        self.send_response(503)
-        self.send_header("Content-Type", "application/problem+json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.send_header("Retry-After", "5")
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Nothing to say."""
-
-
 @pytest.fixture
 def undecided(proxy: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
     """The address of a second proxy of the same kind, whose Tollgate cannot tell."""
     port = free_port(0)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Undecided) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        ports = {**proxy.ports, ":8000": f":{server.server_port}", ":8080": f":{port}"}
+    with serving(Undecided) as gate_port:
+        ports = {**proxy.ports, ":8000": f":{gate_port}", ":8080": f":{port}"}
         with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
             yield f"http://127.0.0.1:{port}/"
-        server.shutdown()
 
 
 @pytest.fixture
@@ -219,16 +179,12 @@ def overheard(proxy: SimpleNamespace, api_port: int, tmp_path: Path) -> Iterator
     names: list[str] = []
 
     class Listener(Api):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 (http.server's name)
             names.extend(self.headers)
             super().do_GET()
 
     port = free_port(0)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        ports = {":8000": f":{server.server_port}", ":9000": f":{api_port}", ":8080": f":{port}"}
+    with serving(Listener) as gate_port:
+        ports = {":8000": f":{gate_port}", ":9000": f":{api_port}", ":8080": f":{port}"}
         with running(PROXIES[proxy.name](tmp_path, ports), tmp_path, port):
             yield SimpleNamespace(address=f"http://127.0.0.1:{port}/", names=names)
-        server.shutdown()

@@ -1,10 +1,12 @@
 """gunicorn's settings, taken from Tollgate's own: `gunicorn --config gunicorn.conf.py wsgi:app`, or `tollgate serve`."""
 
+import socket
 from typing import Any
 
 from app import preload
 from app.catalog_file import CatalogError
 from app.config import SettingsError
+from app.config.values import UNIX
 
 try:
     _settings = preload.build()  # at SIGHUP, too: this file is read again
@@ -19,7 +21,8 @@ preload_app = False  # ours is another way: wsgi.py starts threads, and SIGHUP i
 timeout = 60
 graceful_timeout = 30
 keepalive = 15  # without it a proxy in front costs most of its requests a new connection
-forwarded_allow_ips = ",".join(_settings.trusted_proxies) or "127.0.0.1,::1"
+_addresses = [name for name in _settings.trusted_proxies if name != UNIX]  # gunicorn believes a unix socket unasked
+forwarded_allow_ips = ",".join(_addresses) or "127.0.0.1,::1"
 forwarder_headers = ""  # its default believes what a client behind our proxy sends as SCRIPT_NAME
 accesslog = None  # app.logs writes what is worth a line
 errorlog = "-"
@@ -52,4 +55,13 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
             "share while Redis is away. Fix: WEB_CONCURRENCY=%s instead of --workers, and GATE_WORKERS_TOTAL for the "
             "workers of all machines.",
             *(new, _settings.gate_workers_total, new),
+        )
+
+
+def when_ready(server: Any) -> None:
+    """`--bind` and systemd's sockets do not pass through our settings either."""
+    if UNIX not in _settings.trusted_proxies and any(place.FAMILY == socket.AF_UNIX for place in server.LISTENERS):
+        raise SystemExit(
+            "this is a unix socket, but TRUSTED_PROXIES does not hold unix: all callers together would have the limits of "
+            "one address. Fix: add unix, and let the proxy set X-Forwarded-For; or bind to a port."
         )

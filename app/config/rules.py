@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from app.config.problems import Problem
-from app.config.values import WHOLE
+from app.config.values import UNIX, WHOLE, items
 
 _RAILS = {
     "Stripe": ("stripe_secret_key", "stripe_webhook_secret"),
@@ -61,6 +61,18 @@ def workers(given: Given) -> list[Problem]:
     ]
 
 
+def sockets(given: Given) -> list[Problem]:
+    """Who comes by a unix socket has no address: unless the proxy's word is taken, all callers share the limits of one."""
+    bound = any(place.startswith("unix:") for place in items(given.get("bind", ""))) and "port" not in given
+    if not bound or UNIX in items(given.get("trusted_proxies", "")):
+        return []
+    what = (
+        "does not hold unix although BIND is a unix socket: all callers together would have the limits of one address"
+    )
+    fix = "add unix, and let the proxy set X-Forwarded-For; or bind to a port"
+    return [Problem("TRUSTED_PROXIES", what, fix)]
+
+
 def modes(given: Given) -> list[Problem]:
     """Real money needs https and live keys; play money must not sell live keys."""
     kind = stripe_mode(given.get("stripe_secret_key", ""))
@@ -106,7 +118,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-RULES: tuple[Callable[[Given], list[Problem]], ...] = (rails, workers, modes, separate_secrets, sender)
+RULES: tuple[Callable[[Given], list[Problem]], ...] = (rails, workers, sockets, modes, separate_secrets, sender)
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:

@@ -112,7 +112,7 @@ class Settings(DatabaseSettings):
     )
     trusted_proxies: values.Networks = Field(
         (),
-        description="Addresses or networks whose X-Forwarded-* headers are believed.",
+        description="Addresses or networks whose X-Forwarded-* headers are believed; unix: whoever comes by a unix socket.",
         examples=["127.0.0.1,10.0.0.0/8"],
     )
     grace_days: values.Whole = Field(
@@ -146,7 +146,10 @@ class Settings(DatabaseSettings):
         examples=["true"],
     )
 
-    bind: str = Field("127.0.0.1:8000", description="Where the web server listens.")
+    bind: str = Field(
+        "127.0.0.1:8000",
+        description="Where the web server listens: host:port, or unix:/path for a proxy on this machine.",
+    )
     port: values.Whole | None = Field(
         None,
         ge=1,

@@ -16,6 +16,7 @@ from keystore.limits.address import read_address
 GENERATE = "generate one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 LONG, SHORT = 16, 8  # least characters of a secret we choose, and of one a provider chose for us
 PEPPER = 16
+UNIX = "unix"  # among the proxies: whoever comes by a unix socket, which tells no address
 WHOLE = re.compile(r"[0-9]{1,18}")
 _PROVIDER_PREFIX = re.compile(r"^(sk|rk|pk)_(live|test)_|^whsec_")
 _PLACEHOLDER = re.compile(  # whole values and shapes that nobody draws at random; not words a test secret may well hold
@@ -147,15 +148,13 @@ def hosts(value: Any) -> tuple[str, ...]:
 
 
 def networks(value: Any) -> tuple[str, ...]:
-    """Addresses or networks in CIDR form."""
-    names = tuple(text_of(item) for item in items(value))
+    """Addresses, networks in CIDR form, and `unix`."""
     try:
-        return tuple(
-            str(ipaddress.ip_network(name)) if "/" in name else str(ipaddress.ip_address(name)) for name in names
-        )
+        return tuple(_network(text_of(item)) for item in items(value))
     except ValueError:
         raise wrong(
-            "must list addresses or networks", "write them like 127.0.0.1,10.0.0.0/8 (a network ends in zero bits)"
+            "must list addresses or networks",
+            "write them like 127.0.0.1,10.0.0.0/8 (a network ends in zero bits), or unix for a unix socket",
         ) from None
 
 
@@ -181,6 +180,12 @@ def _split(text: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def _network(name: str) -> str:
+    if name == UNIX:
+        return name
+    return str(ipaddress.ip_network(name)) if "/" in name else str(ipaddress.ip_address(name))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

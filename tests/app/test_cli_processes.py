@@ -5,9 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from redis_cluster import wait_until
 from test_config_settings import CARDS
 
 from migrations import runner
@@ -95,6 +98,42 @@ def test_more_workers_than_were_announced_are_warned_of_and_start(start):
     process.communicate(timeout=60)
 
     assert "2 workers, while GATE_WORKERS_TOTAL (if left out, WEB_CONCURRENCY) says 1" in said
+
+
+@pytest.fixture(params=["gunicorn", "granian"])
+def socket_of_its_own(start, tmp_path, request):
+    """Where a server is to be had whose proxy is trusted."""
+    place = tmp_path / "s"
+    more = {"BIND": f"unix:{place}", "TRUSTED_PROXIES": "unix", "WORKER": "off", "LOG_LEVEL": "ERROR"}
+    process = start("app.cli", "serve", "--server", request.param, **more)
+    wait_until(lambda: claimed(place, "192.0.2.1") == 410)
+    yield place
+    process.terminate()  # or granian's worker lives on
+    process.communicate(timeout=60)
+
+
+def claimed(place, client):
+    """What a client whose address the proxy tells is answered over a unix socket."""
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": client}
+    with closing(HTTPConnection("pay.shop.dev")) as http, socket.socket(socket.AF_UNIX) as http.sock:
+        if http.sock.connect_ex(str(place)):
+            return None
+        http.request("POST", "/v1/orders/recover/claim", b'{"token": "none"}', headers)
+        return http.getresponse().status
+
+
+def test_behind_a_trusted_proxy_on_a_unix_socket_each_client_has_its_own_limits(socket_of_its_own):
+    flooding = [claimed(socket_of_its_own, "198.51.100.1") for _ in range(70)]
+
+    assert (429 in flooding, claimed(socket_of_its_own, "198.51.100.2")) == (True, 410)
+
+
+def test_gunicorn_refuses_a_unix_socket_without_a_trusted_proxy_however_it_is_told(start, tmp_path):
+    process = gunicorn(start, "--bind", f"unix:{tmp_path}/s")
+
+    output, _ = process.communicate(timeout=30)
+
+    assert (process.returncode, "TRUSTED_PROXIES does not hold unix" in output) == (1, True), output
 
 
 @pytest.mark.parametrize(("server", "said"), [("gunicorn", "in use"), ("granian", "Fix: another BIND")])

@@ -210,6 +210,16 @@ def test_fewer_workers_in_total_than_here_are_refused():
     assert set(found) == {"GATE_WORKERS_TOTAL"}
 
 
+@pytest.mark.parametrize("bind", ["unix:/run/tollgate.sock", "127.0.0.1:8000, unix:/run/tollgate.sock"])
+def test_a_unix_socket_is_refused_until_its_proxy_is_trusted(bind):
+    assert set(problems(**CARDS, bind=bind, trusted_proxies="127.0.0.1")) == {"TRUSTED_PROXIES"}
+
+
+@pytest.mark.parametrize("more", [{"trusted_proxies": "127.0.0.1, unix"}, {"port": "8000"}])
+def test_a_unix_socket_is_welcome_with_a_trusted_proxy_or_where_a_port_goes_before_it(more):
+    assert settings(**CARDS, bind="unix:/run/tollgate.sock", **more).bind == "unix:/run/tollgate.sock"
+
+
 @pytest.mark.parametrize("name", ["web_concurrency", "gate_workers_total", "threads", "port", "grace_days", "sweep_seconds", "retention_days", "reminder_days"])  # fmt: skip
 @pytest.mark.parametrize("value", ["+4", "4.0", "1_0", "²", "٤", "four", "9" * 5_000])
 def test_a_number_in_anything_but_plain_digits_is_refused(name, value):

@@ -95,7 +95,7 @@ def test_wrong_settings_end_every_command_with_the_list_and_two(run, environ, wo
 
     assert result.exit_code == 2
     assert "SECRET_KEY is not set" in result.output
-    assert "PORT is not usable" in result.output
+    assert "PORT is not a whole number" in result.output
 
 
 def test_a_wrong_catalogue_ends_with_its_lines_and_two(run, environ, tmp_path):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -46,12 +46,12 @@ class Api(Quiet):
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 (http.server's names)
 
     def talk(self) -> None:
-        """Another protocol from here on: a line is answered with the same line."""
+        """Another protocol from here on: a line is answered with the caller's plan and the same line."""
         self.send_response(101)
         self.send_header("Connection", "Upgrade")
         self.send_header("Upgrade", str(self.headers["Upgrade"]))
         self.end_headers()
-        self.wfile.write(self.rfile.readline())
+        self.wfile.write(f"{self.headers['X-Tollgate-Plan']} ".encode() + self.rfile.readline())
         self.close_connection = True
 
 
@@ -82,9 +82,15 @@ def send(port: int, target: str = "/", headers: Headers = (), line: bytes = b"")
         connection.putrequest("GET", target, skip_accept_encoding=True)
         for name, value in headers:
             connection.putheader(name, value)
-        connection.endheaders(line)
+        connection.endheaders()
         answer = connection.getresponse()
-        heard = answer.fp.readline() if answer.status == 101 else answer.read()
+        heard = answer.read() if answer.status != 101 else talk(connection, answer, line)
         return SimpleNamespace(status=answer.status, headers=answer.headers, text=heard.decode())
     finally:
         connection.close()
+
+
+def talk(connection: HTTPConnection, answer: HTTPResponse, line: bytes) -> bytes:
+    """The line that comes back for this one, in the new protocol."""
+    connection.sock.sendall(line)
+    return answer.fp.readline()

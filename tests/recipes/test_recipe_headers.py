@@ -1,0 +1,37 @@
+"""Which headers pass a proxy, and which it writes itself."""
+
+import json
+
+import pytest
+
+ERASING = "X-Tollgate-Key-Id, X-Tollgate-Owner, X-Tollgate-Plan"
+
+
+def received(answer):
+    """The headers that reached the API, by name in small letters."""
+    return {name.lower(): value for name, value in json.loads(answer.text)["headers"]}
+
+
+@pytest.mark.parametrize("connection", ["close, {}", "{}", "keep-alive, {}", "Upgrade, {}"])
+def test_a_client_cannot_have_its_identity_erased_as_hop_by_hop(raw, keys, connection):
+    mine = [("X-API-Key", keys["good"]), ("Connection", connection.format(ERASING))]
+    assert received(raw("/", mine))["x-tollgate-plan"] == "pro"
+
+
+@pytest.mark.parametrize("proxy", ["caddy", "traefik"], indirect=True)
+@pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, Upgrade", f"Upgrade, {ERASING}"])
+def test_a_websocket_passes_with_its_identity(raw, keys, connection):
+    mine = [("X-API-Key", keys["good"]), ("Connection", connection), ("Upgrade", "WebSocket")]
+    answer = raw("/", mine, b"ping\n")
+    assert (answer.status, answer.text) == (101, "pro ping\n")
+
+
+def test_a_websocket_without_a_key_is_refused(raw):
+    assert raw("/", [("Connection", "Upgrade"), ("Upgrade", "websocket")]).status == 401
+
+
+@pytest.mark.parametrize("upgrades", [["h2c"], ["h2c", "websocket"], ["websocket, h2c"]])
+def test_no_other_protocol_is_spoken_past_the_gate(raw, keys, upgrades):
+    mine = [("X-API-Key", keys["good"]), ("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMAAABk")]
+    answer = raw("/", mine + [("Upgrade", name) for name in upgrades], b"ping\n")
+    assert answer.headers.get("Upgrade") in (None, "websocket")

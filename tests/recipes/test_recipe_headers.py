@@ -18,7 +18,6 @@ def test_a_client_cannot_have_its_identity_erased_as_hop_by_hop(raw, keys, conne
     assert received(raw("/", mine))["x-tollgate-plan"] == "pro"
 
 
-@pytest.mark.parametrize("proxy", ["caddy", "traefik"], indirect=True)
 @pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, Upgrade", f"Upgrade, {ERASING}"])
 def test_a_websocket_passes_with_its_identity(raw, keys, connection):
     mine = [("X-API-Key", keys["good"]), ("Connection", connection), ("Upgrade", "WebSocket")]

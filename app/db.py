@@ -5,6 +5,7 @@ lies outside the transaction and two writers mint twice (measured: 5 of 100 orde
 snapshot went stale. synchronous=FULL because an acknowledged webhook must survive a power cut.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,11 +21,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+log = logging.getLogger(__name__)
+
 BUSY_SECONDS = 5
 FIRST_SECONDS = 3.0  # before anything was answered, when connections have to be made: a cold start is no outage
 PROMPT_SECONDS = 0.25  # how long the gate waits for the database
 WRITE_SECONDS = 1.0  # how long where something has to reach the disk
-REST_SECONDS = 0.5  # how long it asks no more after that; a probe each time this is over
+MOST_LATE = 3  # answers in a row: one of very many may be late on a database that is well
+REST_SECONDS = 0.5  # how long it asks no more after that, or when refused; a probe each time this is over
 PROMPT_POOL, PROMPT_WRITERS = 4, 2  # connections, and as many more for a while
 ALONE = "alone"  # execution option: one statement, which needs no transaction around it
 POSTGRESQL = {
@@ -169,6 +173,7 @@ class _Prompt:
         self._answered = answered
         self._monotonic = monotonic
         self._rest_until = 0.0
+        self._late = 0  # in a row
 
     @property
     def is_resting(self) -> bool:
@@ -182,9 +187,17 @@ class _Prompt:
                 return self._answer(self._usual(), question)
             answer = self._answer_in_time(question, late)
         except (Slow, *UNABLE) as error:
-            self._rest_until = self._monotonic() + REST_SECONDS
+            self._late = self._late + 1 if isinstance(error, Slow | PoolTimeout) else MOST_LATE
+            if self._late >= MOST_LATE:
+                self._rest_until = self._monotonic() + REST_SECONDS
+                log.warning(
+                    "the database is left alone for %s s: %s",
+                    REST_SECONDS,
+                    getattr(error, "orig", None) or type(error).__name__,
+                )
             raise DatabaseDown(f"no answer: {type(error).__name__}") from error
         self._answered.set()
+        self._late = 0
         return answer
 
     def _answer_in_time(self, question: Callable[[Connection], T], late: Callable[[T], None] | None) -> T:

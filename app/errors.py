@@ -130,7 +130,7 @@ def _page(status: int, headers: Mapping[str, str]) -> Response:
 
 def _situation(error: Exception) -> Response:
     code = next(CODES[cls] for cls in type(error).__mro__ if cls in CODES)
-    if code == "unavailable":
+    if code == "unavailable" and not isinstance(error, DatabaseDown):  # which app.db tells once for many requests
         log.error("answered 503: %s", type(error).__name__, exc_info=error)
     if isinstance(error, problems.WeakIdempotencyKey):
         return problem(code, str(error), param="Idempotency-Key")

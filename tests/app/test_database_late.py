@@ -1,0 +1,46 @@
+"""A late answer is one request's; only several in a row mean that the database is away."""
+
+import logging
+
+import pytest
+from sqlalchemy import text
+
+from app.db import Database, DatabaseDown
+
+
+@pytest.fixture
+def database(postgresql_url):
+    database = Database(postgresql_url)
+    ask(database)
+    yield database
+    database._reads.threads.shutdown()
+    database.engine.dispose()
+
+
+def ask(database, seconds=0.0):
+    return database.ask(lambda connection: connection.execute(text(f"SELECT 1 FROM pg_sleep({seconds})")).scalar_one())
+
+
+def ask_too_much(database):
+    with pytest.raises(DatabaseDown):
+        ask(database, 0.7)
+
+
+def test_after_one_the_next_question_is_asked(database):
+    ask_too_much(database)
+
+    assert (database.is_resting, ask(database)) == (False, 1)
+
+
+def test_after_three_nobody_asks_for_a_while_and_the_log_says_so_once(database, caplog):
+    with caplog.at_level(logging.WARNING, logger="app.db"):
+        [ask_too_much(database) for _ in range(5)]
+
+    assert database.is_resting
+    assert [record.message for record in caplog.records] == ["the database is left alone for 0.5 s: TimeoutError"]
+
+
+def test_an_answer_in_between_shows_that_it_is_there(database):
+    [(ask_too_much(database), ask(database)) for _ in range(4)]
+
+    assert not database.is_resting

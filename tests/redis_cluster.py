@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,19 +56,19 @@ class Cluster:
         slot, ranges = key_slot(key.encode()), self.ask(asked, "CLUSTER", "SLOTS")
         return next((node[1] for low, high, node in ranges if low <= slot <= high), None)
 
-    def announce(self, key: str) -> int:
+    def announce(self, key: str, *, to: int | None = None) -> int:
         """Its slot is to go to another node; nothing goes there yet. The port of that node."""
         slot, source = key_slot(key.encode()), self.port_of(key)
-        target = next(port for port in self.ports if port != source)
+        target = to or next(port for port in self.ports if port != source)
         names = {port: self.ask(port, "CLUSTER", "MYID") for port in (source, target)}
         self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
         self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
         return target
 
-    def move(self, key: str, *, half: bool = False) -> int:
+    def move(self, key: str, *, half: bool = False, to: int | None = None) -> int:
         """Bring its slot, with everything in it, to another node; `half`: everything but the end of it. The port of that node."""
         slot, source = key_slot(key.encode()), self.port_of(key)
-        target = self.announce(key)
+        target = self.announce(key, to=to)
         for held in self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
             self.ask(source, "MIGRATE", "127.0.0.1", target, held, 0, 5000)
         if not half:
@@ -94,6 +95,26 @@ class Cluster:
             self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", name)
         return lost
 
+    @contextmanager
+    def guest(self) -> Iterator[int]:
+        """A fourth node, without slots. It leaves at the end: bring home before what was brought there. Its port."""
+        (port,) = free_ports(1)
+        self._running.append(self._start(port))
+        self.ports.append(port)
+        wait_until(lambda: self.ask(port, "CLUSTER", "MEET", "127.0.0.1", self.ports[0]))
+        name = self.ask(port, "CLUSTER", "MYID")
+        wait_until(lambda: all(name in self.ask(member, "CLUSTER", "NODES") for member in self.ports))
+        self.wait_until_whole()
+        try:
+            yield port
+        finally:
+            self.ports.remove(port)
+            for member in self.ports:
+                self.ask(member, "CLUSTER", "FORGET", name)
+            process = self._running.pop()
+            process.kill()
+            process.wait()
+
     def signal(self, port: int, number: int) -> None:
         """To the process of one node."""
         process = self._running[self.ports.index(port)]
@@ -113,7 +134,9 @@ class Cluster:
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         where = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--dbfilename", f"{port}.rdb")
         kind = ("--cluster-enabled", "yes", "--cluster-config-file", f"{port}.conf", "--cluster-node-timeout", "2000")
-        alone = ("--cluster-require-full-coverage", "no", "--save", "", "--appendonly", "no")
+        # A node that gave its last slot away stays a master, or it could not be brought another one.
+        alone = ("--cluster-require-full-coverage", "no", "--cluster-allow-replica-migration", "no")
+        alone += ("--save", "", "--appendonly", "no")
         command = [self._program, *where, *kind, *alone]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 

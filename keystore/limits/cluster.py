@@ -114,8 +114,7 @@ class ClusterWire:
 
     def _let_go(self) -> None:
         """Close the wires to nodes that are no more: those that come back have other addresses."""
-        known = {node.name for node in self._map.get_nodes()}
-        for name in [name for name in self._wires.copy() if name not in known]:
+        for name in self._wires.copy().keys() - self._map.nodes_cache:
             self._wires.pop(name).close()
 
     def _learn(self, *, failed: str | None = None) -> None:

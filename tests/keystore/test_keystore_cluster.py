@@ -2,12 +2,14 @@
 
 import signal
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 from redis import Redis
+from redis_cluster import wait_until
 
 from keystore import CounterStoreDown, FallbackCounter, Rate, RedisCounter
 from keystore.limits.contract import Block
@@ -71,6 +73,32 @@ def test_after_a_move_the_new_node_is_asked_at_once(cluster_counter, redis_clust
     cluster_counter.count("ent_1", RATES)
 
     assert cluster_counter.place("ent_1") == f"127.0.0.1:{target}"
+
+
+def test_a_healthy_cluster_is_not_complained_about(cluster_counter, redis_cluster, caplog):
+    cluster_counter.count("ent_1", RATES)
+    redis_cluster.move(cluster_counter._key("ent_1"))
+    cluster_counter.count("ent_1", RATES)
+    wait_until(lambda: "redis-cluster-map" not in {thread.name for thread in threading.enumerate()})
+
+    assert caplog.text == ""
+
+
+def test_a_node_that_leaves_has_its_connections_closed(cluster_counter, redis_cluster):
+    def connections():
+        return redis_cluster.ask(guest, "CLIENT", "LIST").count("cmd=eval")
+
+    key = cluster_counter._key("ent_1")
+    with redis_cluster.guest() as guest:
+        home = redis_cluster.port_of(key)
+        redis_cluster.move(key, to=guest)
+        cluster_counter.count("ent_1", RATES)
+        before = connections()
+        redis_cluster.move(key, to=home)
+        cluster_counter.count("ent_1", RATES)  # told that it moved, the counter reads the map anew
+        wait_until(lambda: connections() == 0)
+
+    assert before == 1
 
 
 def test_threads_get_exactly_the_limit_while_their_slot_moves_about(cluster_counter, redis_cluster):

@@ -52,7 +52,7 @@ def recipe(name: str, ports: dict[str, str]) -> str:
     """The recipe as it is written, on other ports."""
     text = (RECIPES / name).read_text()
     for written, free in ports.items():
-        text = text.replace(f"127.0.0.1{written}", f"127.0.0.1{free}")
+        text = text.replace(written, free)
     return text
 
 

@@ -1,6 +1,7 @@
 """Which headers pass a proxy, and which it writes itself."""
 
 import json
+from socket import create_connection
 
 import pytest
 
@@ -34,3 +35,13 @@ def test_no_other_protocol_is_spoken_past_the_gate(raw, keys, upgrades):
     mine = [("X-API-Key", keys["good"]), ("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMAAABk")]
     answer = raw("/", mine + [("Upgrade", name) for name in upgrades], b"ping\n")
     assert answer.headers.get("Upgrade") in (None, "websocket")
+
+
+@pytest.mark.parametrize("host", ["api.example.com", "127.0.0.1:9", "[::1]", "x.invalid:8080"])
+def test_the_gate_judges_whatever_host_a_client_names(call, host):
+    assert call(headers={"Host": host}).status_code == 401
+
+
+def test_a_proxy_listens_where_its_recipe_says_and_nowhere_else(proxy):
+    with pytest.raises(OSError):
+        create_connection(("127.0.0.2", proxy.port), timeout=5).close()

@@ -45,3 +45,9 @@ def test_the_gate_judges_whatever_host_a_client_names(call, host):
 def test_a_proxy_listens_where_its_recipe_says_and_nowhere_else(proxy):
     with pytest.raises(OSError):
         create_connection(("127.0.0.2", proxy.port), timeout=5).close()
+
+
+def test_the_api_is_told_the_true_address_protocol_and_host(raw, keys):
+    names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+    told = received(raw("/", [("X-API-Key", keys["good"]), *((name, "192.0.2.1") for name in names)]))
+    assert [told[name.lower()].partition(":")[0] for name in names] == ["127.0.0.1", "http", "127.0.0.1"]

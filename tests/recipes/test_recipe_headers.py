@@ -51,3 +51,18 @@ def test_the_api_is_told_the_true_address_protocol_and_host(raw, keys):
     names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
     told = received(raw("/", [("X-API-Key", keys["good"]), *((name, "192.0.2.1") for name in names)]))
     assert [told[name.lower()].partition(":")[0] for name in names] == ["127.0.0.1", "http", "127.0.0.1"]
+
+
+FORGED = ["X-Tollgate-Features", "x-tollgate-owner", "X_Tollgate_Plan", "X.Tollgate.Owner", "X.Tollgate-Scopes"]
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_clients_say_of_themselves_is_thrown_away_however_it_is_spelt(raw, keys, name):
+    told = received(raw("/", [("X-API-Key", keys["good"]), (name, "forged"), (name, "forged")]))
+    assert "forged" not in str([*told.values()])
+
+
+@pytest.mark.parametrize("proxy", ["caddy", "traefik"], indirect=True)
+@pytest.mark.parametrize("name", ["X-Tollgate", "X-Tollgate-Foo", "X~Tollgate~Owner", "X_Tollgate"])
+def test_so_is_all_else_that_looks_like_it(raw, keys, name):
+    assert "forged" not in raw("/", [("X-API-Key", keys["good"]), (name, "forged")]).text

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,6 +22,7 @@ from app.bench.cases import PLAN, Ground, Program
 from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin, stand
 from app.bench.running import Server
 from app.cli.common import table
+from app.cli.demo_processes import interruptible
 from keystore import generate
 
 PACE = 0.005  # seconds between two requests of the payer
@@ -96,13 +97,14 @@ def paying(port: int, requests: Requests, *, seconds: float) -> list[float]:
 def command(*, server: str, rounds: int, seconds: float, connections: int) -> None:
     """Measure a payer's p50 and p99 beside floods of refused keys."""
     ground = Ground("sqlite", "redis", keys=100)
-    with tempfile.TemporaryDirectory(prefix="tollgate-flood-") as folder, stand(ground, Path(folder)) as standing:
-        running = Server(Program("tollgate", server, ground), standing, Path(folder))
-        try:
-            keys = standing.key_files[f"{PLAN}3"].read_text().split()
-            _measure(running.port, keys, rounds=rounds, seconds=seconds, connections=connections)
-        finally:
-            running.stop()
+    with ExitStack() as stack:
+        stack.enter_context(interruptible())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-flood-")))
+        standing = stack.enter_context(stand(ground, folder))
+        running = Server(Program("tollgate", server, ground), standing, folder)
+        stack.callback(running.stop)
+        keys = standing.key_files[f"{PLAN}3"].read_text().split()
+        _measure(running.port, keys, rounds=rounds, seconds=seconds, connections=connections)
 
 
 def _measure(port: int, paid: list[str], *, rounds: int, seconds: float, connections: int) -> None:

@@ -126,8 +126,8 @@ def redis_server(folder: Path) -> Iterator[str]:
     port = free_port(0)
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:  # noqa: S603 (found above)
-        pin(process.pid, LOAD_CORE)
         try:
+            pin(process.pid, LOAD_CORE)
             _wait_for(port)
             yield f"redis://127.0.0.1:{port}/0"
         finally:
@@ -161,8 +161,10 @@ def _postgresql() -> Iterator[str]:
         raise click.ClickException(
             "there is no PostgreSQL here. Fix: set BENCH_DATABASE_URL, or --ground sqlite"
         ) from None
-    yield server.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield server.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _execute(url: URL, statement: str) -> None:

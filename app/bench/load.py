@@ -97,8 +97,11 @@ def run(port: int, requests: Requests, *, seconds: float, start: int = 0) -> Loa
         env={**os.environ, "BENCH_REQUESTS": str(requests.path), "BENCH_START": str(start)},
         stdout=subprocess.PIPE,
     ) as process:
-        pin(process.pid, LOAD_CORE)
-        output = process.communicate()[0].decode()
+        try:
+            pin(process.pid, LOAD_CORE)
+            output = process.communicate()[0].decode()
+        finally:
+            process.kill()  # one that has ended does not mind
     return Load(**json.loads(output.partition("BENCH")[2]))
 
 

@@ -62,9 +62,10 @@ def measure(database: str, folder: Path, *, rounds: int, orders: int, tick: Call
     with ExitStack() as stack:
         standing = with_cards(stack.enter_context(stand(ground, folder)), stack)
         programs = [Program("tollgate", "gthread", ground, workers) for workers in (1, 2)]
-        servers = [Server(program, standing, folder) for program in programs]
-        for server in servers:
-            stack.callback(server.stop)
+        servers = []
+        for program in programs:
+            servers.append(Server(program, standing, folder))
+            stack.callback(servers[-1].stop)
         tollgate = assemble(settings_of(standing.environ))
         stack.callback(tollgate.db.engine.dispose)
         found: list[list[Sale]] = [[] for _ in servers]

@@ -13,6 +13,7 @@ from app.bench import measuring, page, report
 from app.bench.cases import Ground
 from app.bench.measuring import DATABASES, QUICK, Extent
 from app.bench.report import Facts
+from app.cli.demo_processes import interruptible
 
 GROUNDS = {
     "sqlite": Ground("sqlite", "memory"),
@@ -60,7 +61,7 @@ def _measure(parts: Sequence[str], grounds: Sequence[Ground], extent: Extent) ->
     click.echo(f"load by {measuring.loader()}", err=True)
     databases = [name for name in DATABASES if any(ground.database == name for ground in grounds)]
     found = {}
-    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder:
+    with interruptible(), tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder:
         for part in parts:
             if part == "gate":
                 found[part] = measuring.gate(grounds, extent, Path(folder))

@@ -4,7 +4,6 @@ import os
 import secrets
 import shlex
 import shutil
-import signal
 import tempfile
 import time
 import uuid
@@ -12,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import click
 import requests
 
 from app.cli.demo_guard import refuse_beside_live_keys
-from app.cli.demo_processes import Processes, free_port
+from app.cli.demo_processes import Processes, free_port, interruptible
 from app.cli.demo_story import tell
 from app.config import Settings
 from app.config.sources import names_of
@@ -133,7 +131,7 @@ def _price_id(plan: str) -> str:
 def command(*, auto: bool, port: int, folder: Path | None, keep: bool) -> None:
     """Run gateway, worker and sandbox here with play money. Ctrl-C stops all of it."""
     refuse_beside_live_keys()
-    with _interruptible(), _folder(folder, keep=keep) as place:
+    with interruptible(), _folder(folder, keep=keep) as place:
         run = Demo(place, free_port(port), free_port(8010), free_port(8025))
         processes = Processes(place, run.environ())
         try:
@@ -197,18 +195,3 @@ def _folder(folder: Path | None, *, keep: bool) -> Iterator[Path]:
             f"{folder} is not empty: the secrets of an earlier run are gone, so its keys would not work"
         )
     yield folder.resolve()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A polite kill and a closed terminal stop the demo as Ctrl-C does."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt

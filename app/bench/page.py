@@ -1,15 +1,32 @@
 """The measured figures inside a Markdown page: tables between marks, and a plot beside it."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+
+import click
 
 from app.bench import plot
 from app.bench.report import Facts, shown
 
 MARKED = re.compile(r"(<!-- figures: (?P<part>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "memory": "memory", "redis": "Redis"}
+
+
+def check(page: Path) -> None:
+    """Raise ClickException unless it can be filled."""
+    try:
+        marked = MARKED.search(page.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{page} cannot be read: {getattr(error, 'strerror', error)}") from None
+    if not marked:
+        raise click.ClickException(
+            f"{page} has no place for figures. Fix: <!-- figures: gate --> in one line of it, <!-- end --> in another"
+        )
+    if not os.access(page, os.W_OK):
+        raise click.ClickException(f"{page} cannot be written")
 
 
 def fill(page: Path, document: Facts) -> None:

@@ -112,9 +112,23 @@ def document(parts: dict[str, list[Facts]], *, command: str, path: Path | None) 
 
 
 def read(path: Path) -> Facts:
-    """What `write` wrote."""
-    found: Facts = json.loads(path.read_text())
+    """What `write` wrote. Raises ClickException."""
+    try:
+        found: Facts = json.loads(path.read_text())
+        dict(found["parts"])
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise click.ClickException(f"{path} is not what tollgate bench writes. Fix: another --json") from None
     return found
+
+
+def check(path: Path) -> None:
+    """Raise ClickException unless it can be written and what it has can be kept: after half an hour is too late for that."""
+    if path.exists():
+        read(path)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.ClickException(f"{path} cannot be written. Fix: a place that is there and yours")
 
 
 def write(path: Path, content: Facts) -> None:

@@ -44,6 +44,12 @@ def command(*, quick: bool, parts: tuple[str, ...], grounds: tuple[str, ...], ro
     """Measure the gate, its growth, and sales, in turns with a bare Flask view. Figures are ratios: absolute ones are this machine's."""
     if (markdown or draw) and not path:
         raise click.UsageError("--page is filled from the file that --json names")
+    if draw and not markdown:
+        raise click.UsageError("--draw fills the page that --page names")
+    if markdown:
+        page.check(markdown)
+    if path and not draw:
+        report.check(path)
     if not draw:
         extent = QUICK if quick else Extent()
         given: dict[str, Any] = {"rounds": rounds, "seconds": seconds, "keys": keys, "most_keys": keys and 10 * keys}

@@ -13,6 +13,7 @@ from app.cli import main
 
 GROUND = Ground("sqlite", "redis")
 BARE = Case("plain", Program("bare", "gthread", GROUND))
+MARKS = "<!-- figures: growth -->\n<!-- end -->\n"
 VERIFY = Case("verify", Program("tollgate", "gthread", GROUND))
 
 
@@ -30,6 +31,18 @@ def grown():
     """Facts of a growth on SQLite: every case costs twice the bare view."""
     cases = growing("sqlite")
     return report.facts([result(case, 100 if case.what == "plain" else 200) for case in cases])
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A file's name; with words, it is there."""
+
+    def _written(name, words):
+        path = tmp_path / name
+        path.write_text(words) if words is not None else None
+        return str(path)
+
+    return _written
 
 
 def test_a_ratio_is_taken_turn_by_turn_so_that_a_drifting_machine_cancels_out():
@@ -130,6 +143,47 @@ def test_a_page_without_a_file_of_figures_is_refused(tmp_path):
     done = CliRunner().invoke(main, ["bench", "--draw", "--page", str(tmp_path / "scaling.md")])
 
     assert (done.exit_code, "--json" in done.output) == (2, True)
+
+
+def test_a_drawing_without_a_page_is_refused(tmp_path):
+    done = CliRunner().invoke(main, ["bench", "--draw", "--json", str(tmp_path / "figures.json")])
+
+    assert (done.exit_code, "--page" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("figures", "words", "said"),
+    [
+        (None, MARKS, "figures.json cannot be read: No such file or directory"),
+        ('{"parts": {\n  "growth"', MARKS, "figures.json is not what tollgate bench writes"),
+        ("[]", MARKS, "figures.json is not what tollgate bench writes"),
+        ('{"parts": {}}', "# Scaling\n", "scaling.md has no place for figures"),
+        ('{"parts": {}}', None, "scaling.md cannot be read"),
+    ],
+    ids=["no file", "half a file", "another file", "no marks", "no page"],
+)
+def test_what_cannot_be_drawn_is_said(written, figures, words, said):
+    done = CliRunner().invoke(
+        main,
+        ["bench", "--draw", "--json", written("figures.json", figures), "--page", written("scaling.md", words)],
+    )
+
+    assert (done.exit_code, type(done.exception), said in done.output) == (1, SystemExit, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("path", "figures", "said"),
+    [
+        ("nowhere/figures.json", None, "figures.json cannot be written"),
+        ("figures.json", '{"parts": {\n', "figures.json is not what tollgate bench writes"),
+    ],
+)
+def test_a_file_that_cannot_be_kept_is_refused_before_anything_is_measured(written, path, figures, said):
+    few = ["--ground", "sqlite", "--part", "gate", "--keys", "1000", "--rounds", "1", "--seconds", "1"]
+
+    done = CliRunner().invoke(main, ["bench", *few, "--json", written(path, figures)])
+
+    assert (done.exit_code, said in done.output, "load by" in done.output) == (1, True, False), done.output
 
 
 def test_the_file_is_json_with_a_line_for_each_case(tmp_path, grown):

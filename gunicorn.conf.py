@@ -7,6 +7,7 @@ from app import preload
 from app.catalog_file import CatalogError
 from app.config import SettingsError
 from app.config.values import UNIX
+from app.servers.command_line import ONE_COUNTER
 
 try:
     _settings = preload.build()  # at SIGHUP, too: this file is read again
@@ -40,13 +41,9 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
             "no usage on record. Fix: leave it out; workers share the application without it."
         )
     if new > 1 and not _settings.redis_url:
-        wrong = (
-            f"{new} workers would each count limits for themselves and admit {new} times as much. Fix: set REDIS_URL, "
-            "or use 1 worker (WEB_CONCURRENCY=1)."
-        )
         if old is None:
-            raise SystemExit(wrong)
-        server.log.error("going on with 1 worker. %s", wrong)
+            raise SystemExit(ONE_COUNTER.format(new))
+        server.log.error("going on with 1 worker. %s", ONE_COUNTER.format(new))
         server.cfg.set("workers", 1)  # SIGHUP starts so many
         server.num_workers = 1
     elif new > _settings.gate_workers_total:

@@ -1,12 +1,20 @@
 """The WSGI application for gunicorn and other servers: `wsgi:app`."""
 
+import os
+import sys
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import health, preload
 from app.catalog_file import CatalogError
 from app.config import SettingsError
 from app.ending import at_end
+from app.servers.command_line import ONE_COUNTER, workers_of
 from app.usage import Clerk
+
+NOT_TO_BE_TRIED_AGAIN = (
+    3  # what gunicorn takes for a worker that cannot start; after any other it makes a new one, without end
+)
 
 try:
     app = preload.application()
@@ -14,6 +22,11 @@ except (SettingsError, CatalogError) as error:
     raise SystemExit(str(error)) from None
 
 tollgate = app.extensions["tollgate"]
+
+if not tollgate.settings.redis_url and (workers := workers_of(sys.argv, os.environ)) > 1:
+    # As gunicorn.conf.py does, for servers that did not read it.
+    sys.stderr.write(ONE_COUNTER.format(workers) + "\n")
+    raise SystemExit(NOT_TO_BE_TRIED_AGAIN)
 
 try:
     revision = health.revision(tollgate)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -34,11 +35,34 @@ def command(*, upgrade: bool, server: str) -> None:
         raise click.ClickException(
             "granian is not installed. Fix: uv sync --extra fast, or pip install 'tollgate[fast]'"
         )
+    if server == "granian":
+        refuse_a_taken_port(settings)
     if upgrade:
         runner.upgrade(settings.database_url)
     module, options = (GRANIAN, granian(settings)) if server == "granian" else ("gunicorn", gunicorn())
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     os.execv(sys.executable, [sys.executable, "-m", module, *options, APPLICATION])  # noqa: S606 (no shell, nothing of a user's in it)
+
+
+def refuse_a_taken_port(settings: Settings) -> None:
+    """Raises ClickException. granian itself would listen beside any granian that is there already, and count for itself."""
+    if settings.bind.startswith("unix:") and not settings.port:
+        return
+    host, _, port = address(settings).rpartition(":")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except (OSError, OverflowError, ValueError) as error:  # the last two: that is no port
+            raise click.ClickException(
+                f"granian cannot listen on {address(settings)}: {error}. "
+                "Fix: another BIND (or PORT), or stop what has it."
+            ) from None
+
+
+def address(settings: Settings) -> str:
+    """Where to listen, as host:port."""
+    return f"0.0.0.0:{settings.port}" if settings.port else settings.bind
 
 
 def gunicorn() -> list[str]:
@@ -48,7 +72,7 @@ def gunicorn() -> list[str]:
 
 def granian(settings: Settings) -> list[str]:
     """The same, in granian's words. Proxies need no word: the application itself reads X-Forwarded-For from TRUSTED_PROXIES."""
-    host, _, port = f"0.0.0.0:{settings.port}".rpartition(":") if settings.port else settings.bind.rpartition(":")
+    host, _, port = address(settings).rpartition(":")
     threads = settings.threads if "threads" in settings.model_fields_set else GRANIAN_THREADS
     unix = settings.bind.startswith("unix:") and not settings.port
     return [

@@ -4,6 +4,8 @@ Those that say to wait (to a flood of refused keys) are given a while later, by 
 """
 
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -94,6 +96,7 @@ class Resting:
 def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client, dict[str, Any]], int]:
     """In the place of granian's own function of that shape. Its access log and path prefix are left out: `tollgate serve` uses neither."""
     waiting = Resting()
+    Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
 
     def answer(client: Client, scope: dict[str, Any]) -> int:
         begun = Begun()
@@ -106,6 +109,13 @@ def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client
         return begun.status
 
     return answer
+
+
+def _end_with(parent: int) -> None:
+    """Stop in order when the parent was killed: its workers would go on listening, beside those of whoever is started next."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _give(client: Client, begun: Begun, body: list[bytes]) -> None:

@@ -25,6 +25,7 @@ class Server(mp.MPServer):
 
 cli.Server = Server
 
+
 if __name__ == "__main__":
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork")  # from Python 3.14 on it has to be asked for
@@ -36,4 +37,5 @@ if __name__ == "__main__":
     except RuntimeError as error:
         if "os error" not in str(error):
             raise
-        raise SystemExit(f"granian cannot listen: {error}. Fix: another BIND (or PORT), or stop what has it.") from None
+        said = str(error).splitlines()[0]  # no more of Rust's backtrace
+        raise SystemExit(f"granian cannot listen: {said}. Fix: another BIND (or PORT), or stop what has it.") from None

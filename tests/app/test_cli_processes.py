@@ -5,11 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import requests
 from redis_cluster import wait_until
 from test_config_settings import CARDS
 
@@ -76,6 +77,21 @@ def test_the_server_refuses_to_start_on_what_would_be_wrong(start, options, envi
 
     assert process.returncode == 1
     assert (said in output, "Traceback" in output) == (True, False), output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gunicorn", "--config", os.devnull, "--bind", "127.0.0.1:0", "-w2", "wsgi:app"],
+        ["granian", "--interface", "wsgi", "--port", "0", "--workers", "2", "wsgi:app"],
+    ],
+    ids=["gunicorn", "granian"],
+)
+def test_nor_does_a_server_that_did_not_read_our_configuration(start, command):
+    output, _ = (process := start(*command)).communicate(timeout=60)
+
+    assert process.returncode != 0
+    assert "2 workers would each count limits for themselves" in output
 
 
 def test_a_server_that_runs_adds_no_worker_that_would_have_been_refused(start):
@@ -145,3 +161,39 @@ def test_a_port_that_somebody_has_is_named_and_nothing_more(start, server, said)
 
     assert process.returncode == 1
     assert (said in output, "Traceback" in output) == (True, False), output
+
+
+@pytest.fixture
+def granian(start):
+    """Two workers that serve, and where."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        bind = f"127.0.0.1:{held.getsockname()[1]}"
+    process = start("app.cli", "serve", "--server", "granian", BIND=bind, **REDIS, WEB_CONCURRENCY="2")
+    wait_until(lambda: is_served(bind))
+    return process, bind
+
+
+def test_a_second_granian_is_refused_as_anybody_else_is(start, granian):
+    output, _ = (second := start("app.cli", "serve", "--server", "granian", BIND=granian[1])).communicate(timeout=30)
+
+    assert (second.returncode, "Fix: another BIND" in output) == (1, True), output
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGQUIT])
+def test_the_workers_of_a_granian_that_was_killed_do_not_go_on_serving(granian, how):
+    process, bind = granian
+    process.send_signal(how)
+
+    wait_until(lambda: not is_served(bind))
+
+
+@pytest.mark.parametrize("bind", ["nonsense", "127.0.0.1:99999", "127.0.0.1:http", "192.0.2.1:8000"])
+def test_an_address_that_is_none_of_ours_is_said_to_be_wrong(start, bind):
+    output, _ = (process := start("app.cli", "serve", "--server", "granian", BIND=bind)).communicate(timeout=30)
+
+    assert (process.returncode, f"cannot listen on {bind}" in output, "Traceback" in output) == (1, True, False), output
+
+
+def is_served(bind):
+    with suppress(requests.RequestException):
+        return requests.get(f"http://{bind}/healthz", timeout=5).status_code == 200

@@ -65,5 +65,8 @@ def test_the_headers_of_a_key_cannot_be_changed_for_the_next_request():
     assert {} | identity_of(RECORD, PLAN) == {
         "X-Tollgate-Key-Id": "key_1",
         "X-Tollgate-Entitlement": "ent_1",
+        "X-Tollgate-Owner": "",
         "X-Tollgate-Plan": "pro",
+        "X-Tollgate-Scopes": "",
+        "X-Tollgate-Features": "",
     }

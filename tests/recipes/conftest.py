@@ -30,6 +30,12 @@ rates = { day = "100000/day" }
 amount = "12.00"
 currency = "USD"
 term = "30 days"
+[plans.bare]
+name = "Bare"
+[plans.bare.btcpay]
+amount = "1.00"
+currency = "USD"
+term = "30 days"
 [plans.small]
 name = "Small"
 rates = { day = "3/day" }
@@ -91,13 +97,20 @@ def keys(gateway: SimpleNamespace) -> dict[str, str | None]:
     tollgate = gateway.tollgate
     good = create(tollgate, KeyOrder("pro"), actor="test")
     reader = create(tollgate, KeyOrder("pro", scopes=("reports:read",)), actor="test")
+    bare = create(tollgate, KeyOrder("bare", scopes=()), actor="test")
     gone = create(tollgate, KeyOrder("pro"), actor="test")
     revoke(tollgate, gone.key_id, actor="test")
     with tollgate.db.write() as session:
         unpaid = keystore(session, tollgate).issue(
             "ord_unpaid", "pro", now=tollgate.clock(), mode="test", seed=secrets.token_bytes(32)
         )
-    issued = {"good": good.api_key, "reader": reader.api_key, "revoked": gone.api_key, "unpaid": unpaid.secret}
+    issued = {
+        "good": good.api_key,
+        "reader": reader.api_key,
+        "bare": bare.api_key,
+        "revoked": gone.api_key,
+        "unpaid": unpaid.secret,
+    }
     return {"none": None} | {name: secret.reveal() for name, secret in issued.items()}
 
 

@@ -66,3 +66,15 @@ def test_what_clients_say_of_themselves_is_thrown_away_however_it_is_spelt(raw, 
 @pytest.mark.parametrize("name", ["X-Tollgate", "X-Tollgate-Foo", "X~Tollgate~Owner", "X_Tollgate"])
 def test_so_is_all_else_that_looks_like_it(raw, keys, name):
     assert "forged" not in raw("/", [("X-API-Key", keys["good"]), (name, "forged")]).text
+
+
+def test_what_tollgate_has_nothing_to_say_of_is_empty(raw, keys):
+    answer = raw("/", [("X-API-Key", keys["bare"])])
+    told = received(answer)
+    assert {told.get(f"x-tollgate-{name}", "") for name in ("scopes", "features")} == {""}
+    assert "{http" not in answer.text
+
+
+def test_a_client_without_limits_is_told_of_none(raw, keys):
+    told = raw("/", [("X-API-Key", keys["bare"])]).headers
+    assert not {"ratelimit", "ratelimit-policy", "retry-after"} & {name.lower() for name in told}

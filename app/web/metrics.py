@@ -11,7 +11,7 @@ from app.tollgate import Tollgate
 
 
 class TollgateCollector(Collector):
-    """Backlogs of the whole installation, and this process's degraded counts."""
+    """Backlogs of the whole installation, and the degraded counts of this server."""
 
     def __init__(self, tollgate: Tollgate) -> None:
         self._tollgate = tollgate
@@ -23,7 +23,7 @@ class TollgateCollector(Collector):
         degraded = getattr(self._tollgate.counter, "degraded_total", 0)
         yield CounterMetricFamily(
             "tollgate_counter_degraded",
-            "Requests counted without the shared counter store, this process",
+            "Requests counted without the shared counter store, by all workers forked from one application since it was built",
             value=degraded,
         )
 

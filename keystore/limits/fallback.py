@@ -11,6 +11,7 @@ from typing import TypeVar
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter
 from keystore.limits.memory import MemoryCounter
+from keystore.limits.tally import Tally
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -26,8 +27,8 @@ class FallbackCounter:
 
     After a failure the primary is left alone for `breaker_seconds`; then one caller tries it while the others stay on the
     fallback, so a store that hangs costs a process one time-out per `breaker_seconds`. It recovers by itself.
-    `degraded_total` counts the answers given without the primary. `place` names what fails together with an entitlement, such
-    as one node of a cluster: the others are asked as ever. None where everything fails together.
+    `place` names what fails together with an entitlement, such as one node of a cluster: the others are asked as ever. None
+    where everything fails together.
     """
 
     confirms = True
@@ -41,7 +42,7 @@ class FallbackCounter:
         place: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.degraded_total = 0
+        self._without = Tally()
         self._primary = primary
         self._local = MemoryCounter()
         self._workers = workers_total
@@ -52,6 +53,11 @@ class FallbackCounter:
         self._open_until: dict[
             str, float
         ] = {}  # a place that failed, and until when nobody asks it; all others are fine
+
+    @property
+    def degraded_total(self) -> int:
+        """Answers given without the primary, by all processes forked since this was made."""
+        return self._without.total()
 
     def count(
         self,
@@ -128,7 +134,7 @@ class FallbackCounter:
 
     def _degraded(self, count: Count) -> Count:
         with self._lock:
-            self.degraded_total += 1
+            self._without.add()
         return count._replace(degraded=True)
 
     def _share(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:

@@ -18,6 +18,10 @@ def test_there_are_examples():
     assert (len(PYTHON), len(SHELL)) == (3, 2)
 
 
+def test_no_address_holds_what_zsh_takes_for_a_pattern():
+    assert re.findall(r"\shttp\S*[?*\[]", "".join(SHELL)) == []
+
+
 @pytest.mark.parametrize("program", PYTHON)
 def test_a_program_runs(gateway, tmp_path, program):
     result = subprocess.run(

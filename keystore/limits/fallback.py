@@ -119,7 +119,7 @@ class FallbackCounter:
             raise
         except CounterStoreDown as down:
             self._open_until[place] = self._clock() + self._breaker_seconds
-            log.warning("limits are counted without the counter store %s for a while: %s", place, down)
+            log.warning("limits are counted without the %s for a while: %s", f"counter store {place}".rstrip(), down)
             raise
         if place in self._open_until:
             self._open_until.pop(place, None)

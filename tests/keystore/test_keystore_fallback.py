@@ -145,6 +145,15 @@ def test_degraded_answers_are_counted(counter):
     assert counter.degraded_total == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "store_at"), [(None, "counter store"), (lambda _: "10.0.0.1:1", "counter store 10.0.0.1:1")]
+)
+def test_the_log_names_what_fails(store, caplog, place, store_at):
+    FallbackCounter(store, workers_total=4, place=place).count("ent_1", RATES)
+
+    assert f"counted without the {store_at} for a while" in caplog.text
+
+
 def test_a_store_that_failed_is_left_alone_for_a_while(counter, store, clock):
     counter.count("ent_1", RATES)
     clock.now = 4.9

@@ -16,6 +16,8 @@ DEAR = [
     "/REPORTS/a",
     "/reports;a/b",
     "/reports%3ba/b",
+    "/reports%0a",
+    "/reports%00",
     "/reports%5ca",
     "/reports\\a",
 ]

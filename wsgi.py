@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,17 +17,22 @@ NOT_TO_BE_TRIED_AGAIN = (
     3  # what gunicorn takes for a worker that cannot start; after any other it makes a new one, without end
 )
 
+
+def refuse(why: object) -> NoReturn:
+    """Start nothing."""
+    sys.stderr.write(f"{why}\n")
+    raise SystemExit(NOT_TO_BE_TRIED_AGAIN)
+
+
 try:
     app = preload.application()
 except (SettingsError, CatalogError) as error:
-    raise SystemExit(str(error)) from None
+    refuse(error)
 
 tollgate = app.extensions["tollgate"]
 
 if not tollgate.settings.redis_url and (workers := workers_of(sys.argv, os.environ)) > 1:
-    # As gunicorn.conf.py does, for servers that did not read it.
-    sys.stderr.write(ONE_COUNTER.format(workers) + "\n")
-    raise SystemExit(NOT_TO_BE_TRIED_AGAIN)
+    refuse(ONE_COUNTER.format(workers))  # as gunicorn.conf.py does, for servers that did not read it
 
 try:
     revision = health.revision(tollgate)

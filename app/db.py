@@ -187,8 +187,11 @@ class _Prompt:
                 return self._answer(self._usual(), question)
             answer = self._answer_in_time(question, late)
         except (Slow, *UNABLE) as error:
-            self._late = self._late + 1 if isinstance(error, Slow | PoolTimeout) else MOST_LATE
-            if self._late >= MOST_LATE:
+            is_late = isinstance(error, Slow | PoolTimeout) and self._answered.is_set()
+            self._late = self._late + 1 if is_late else MOST_LATE
+            if self._late < MOST_LATE:
+                log.warning("the database was late with an answer")
+            else:
                 self._rest_until = self._monotonic() + REST_SECONDS
                 log.warning(
                     "the database is left alone for %s s: %s",

@@ -52,6 +52,11 @@ class Doubted(NamedTuple):
         """Known to be, and then nothing was charged."""
         return is_outdated(self.standing.record, self.count)
 
+    def was_charged(self, toll: Toll) -> bool:
+        """Nor was it where the copy lacked what is asked: there only the version was looked up."""
+        lacked = missing(toll, self.standing.record, self.standing.plan)
+        return self.count.admitted and not self.outdated and not lacked
+
 
 class Gate:
     """One per process. Thread-safe. `public_url` is where refusals point to, `usage` what somebody has to flush."""
@@ -95,7 +100,7 @@ class Gate:
         if isinstance(standing, Decision):
             self._cache.forget(text)
             return standing
-        if doubted and doubted.count.admitted and not doubted.outdated:
+        if doubted and doubted.was_charged(toll):
             count = doubted.count
         else:
             # The second time it is right: a store that tells of a newer version remembers a database that was put back since.

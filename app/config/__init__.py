@@ -9,4 +9,5 @@ __all__ = ["DatabaseSettings", "Problem", "Settings", "SettingsError", "environm
 
 def load() -> Settings:
     """The settings of this process. Raises SettingsError."""
+    environment()  # whose mistakes have to be ours, not those of who reads it next
     return Settings()

@@ -9,13 +9,17 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from app.config.problems import Problem
+from app.config.problems import Problem, SettingsError
 
 
 def environment(env_file: str | Path | None = ".env") -> dict[str, str]:
-    """What the process was given, completed by the `.env` file. The process' own environment wins."""
-    kept = {name: value for name, value in dotenv_values(env_file).items() if value is not None} if env_file else {}
-    return kept | dict(os.environ)
+    """What the process was given, completed by the `.env` file. The process' own environment wins. Raises SettingsError."""
+    try:
+        kept = dotenv_values(env_file) if env_file else {}
+    except (OSError, UnicodeDecodeError):
+        problem = Problem(str(env_file), "cannot be read as UTF-8", "check its permissions, and write it in UTF-8")
+        raise SettingsError([problem]) from None
+    return {name: value for name, value in kept.items() if value is not None} | dict(os.environ)
 
 
 def names_of(field_name: str, field: FieldInfo) -> list[str]:

@@ -5,7 +5,7 @@ from argparse import ArgumentError, ArgumentParser
 from collections.abc import Mapping, Sequence
 
 ONE_COUNTER = (
-    "{0} workers would each count limits for themselves and admit {0} times as much. Fix: set REDIS_URL, or use 1 worker "
+    "{} workers would each count limits for themselves, and each admit as much. Fix: set REDIS_URL, or use 1 worker "
     "(WEB_CONCURRENCY=1)."
 )
 

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import parent_process
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
 
 from app.servers import resting
+from app.servers.command_line import workers_of
 
 Headers = list[tuple[str, str]]
 
@@ -25,7 +27,7 @@ ENVIRON: dict[str, Any] = {
     "SERVER_SOFTWARE": "granian",
     "wsgi.errors": sys.stderr,
     "wsgi.input_terminated": True,  # what Werkzeug asks for: granian's input ends where the body does
-    "wsgi.multiprocess": True,
+    "wsgi.multiprocess": workers_of(sys.argv, {}) > 1,
     "wsgi.multithread": True,
     "wsgi.run_once": False,
     "wsgi.version": (1, 0),
@@ -96,7 +98,8 @@ class Resting:
 def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client, dict[str, Any]], int]:
     """In the place of granian's own function of that shape. Its access log and path prefix are left out: `tollgate serve` uses neither."""
     waiting = Resting()
-    Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
+    if parent := parent_process():  # none where nobody forked
+        Thread(target=_end_with, args=(parent.pid,), name="parent", daemon=True).start()
 
     def answer(client: Client, scope: dict[str, Any]) -> int:
         begun = Begun()

@@ -23,6 +23,7 @@ from app.doors import authorize, verify
 from app.doors.answers import written
 from app.gate import Gate
 from app.logs import HEADER, choose_request_id
+from app.web.one_process import OneProcess
 from app.web.reading import API_BODY
 from app.web.security import Policies
 from app.web.shell import COUNTED, GIVEN_ID, Shell, log, write_line
@@ -38,6 +39,9 @@ Door = Callable[[WSGIEnvironment, str], Answer | None]
 def init_app(app: Flask) -> None:
     """Stand in front of Flask."""
     app.wsgi_app = FastDoors(app)  # type: ignore[method-assign]  # as Flask's documentation says to
+    settings = app.extensions["tollgate"].settings
+    if not settings.redis_url:
+        app.wsgi_app = OneProcess(app.wsgi_app, base=settings.public_url)  # type: ignore[method-assign]
 
 
 class FastDoors:

@@ -94,6 +94,18 @@ def test_nor_does_a_server_that_did_not_read_our_configuration(start, command):
     assert "2 workers would each count limits for themselves" in output
 
 
+def test_nor_does_one_that_says_it_in_a_file_of_its_own_answer_anything(start, tmp_path):
+    (tmp_path / "other.py").write_text("workers = 2")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        bind = f"127.0.0.1:{held.getsockname()[1]}"
+    start("gunicorn", "--config", str(tmp_path / "other.py"), "--bind", bind, "--no-control-socket", "wsgi:app")
+    wait_until(lambda: answered(bind) is not None)
+
+    answer = requests.get(f"http://{bind}/v1/plans", timeout=5)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "set REDIS_URL" in answer.json()["detail"]
+
+
 def test_a_server_that_runs_adds_no_worker_that_would_have_been_refused(start):
     process = gunicorn(start, "--bind", "127.0.0.1:0", "--graceful-timeout", "3")
     said_until(process, "Booting worker")
@@ -122,7 +134,7 @@ def socket_of_its_own(start, tmp_path, request):
     place = tmp_path / "s"
     more = {"BIND": f"unix:{place}", "TRUSTED_PROXIES": "unix", "WORKER": "off", "LOG_LEVEL": "ERROR"}
     process = start("app.cli", "serve", "--server", request.param, **more)
-    wait_until(lambda: claimed(place, "192.0.2.1") == 410)
+    wait_until(lambda: is_open(place))
     yield place
     process.terminate()  # or granian's worker lives on
     process.communicate(timeout=60)
@@ -136,6 +148,11 @@ def claimed(place, client):
             return None
         http.request("POST", "/v1/orders/recover/claim", b'{"token": "none"}', headers)
         return http.getresponse().status
+
+
+def is_open(place):
+    with suppress(ConnectionError):  # it may hang up while it starts
+        return claimed(place, "192.0.2.1") == 410
 
 
 def test_behind_a_trusted_proxy_on_a_unix_socket_each_client_has_its_own_limits(socket_of_its_own):
@@ -194,6 +211,10 @@ def test_an_address_that_is_none_of_ours_is_said_to_be_wrong(start, bind):
     assert (process.returncode, f"cannot listen on {bind}" in output, "Traceback" in output) == (1, True, False), output
 
 
-def is_served(bind):
+def answered(bind):
     with suppress(requests.RequestException):
-        return requests.get(f"http://{bind}/healthz", timeout=5).status_code == 200
+        return requests.get(f"http://{bind}/healthz", timeout=5)
+
+
+def is_served(bind):
+    return getattr(answered(bind), "status_code", None) == 200

@@ -7,9 +7,9 @@ import pytest
 from redis import Redis
 
 from app import keys
-from app.decision import Toll
+from app.decision import Outcome, Toll
 from app.gate import Gate
-from app.keys import KeyOrder
+from app.keys import KeyChanges, KeyOrder
 from keystore.limits import FallbackCounter, RedisCounter
 
 
@@ -43,3 +43,16 @@ def test_a_flushed_store_hears_of_a_key_in_use(tollgate, clock, flush):
     clock.forward(seconds=2)
 
     assert [gate.decide_key(key, Toll()).count.version for _ in range(2)] == [None, version]
+
+
+def test_what_a_key_no_longer_lacks_is_charged(tollgate, clock, flush):
+    """Its copy lacks it and nobody can confirm the copy: what was asked of the store on its word was no charge."""
+    gate = Gate(tollgate, monotonic=lambda: clock().timestamp())
+    key = keys.create(tollgate, KeyOrder("pro"), actor="test").api_key.reveal()
+    found = gate.decide_key(key, Toll())
+    keys.patch(tollgate, found.record.key_id, KeyChanges(limits={"minute": 1_000}), actor="test")
+    flush()
+    clock.forward(seconds=2)
+    decision = gate.decide_key(key, Toll(cost=601))
+
+    assert (decision.outcome, decision.count.allowances[0].remaining) == (Outcome.ALLOWED, 399)

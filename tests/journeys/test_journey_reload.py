@@ -21,6 +21,7 @@ def life(request, tmp_path_factory):
     catalog = folder / "catalog.toml"
     text = CATALOG.read_text()
     catalog.write_text(text)
+    dotenv = folder / ".env"
     settings = {"CATALOG": str(catalog)}
     with (
         Running(SANDBOX) as sandbox,
@@ -32,6 +33,9 @@ def life(request, tmp_path_factory):
             catalog.write_text(written)
             hang_up(gateway)
             names.append(named(gateway))
+        dotenv.write_bytes("MAIL_FROM=Müller".encode("latin-1"))
+        hang_up(gateway)
+        names.append(named(gateway))
         yield SimpleNamespace(names=names, kib=kib, log=next(folder.glob("*.log")).read_text())
 
 
@@ -43,6 +47,11 @@ def test_a_wrong_one_is_said_to_be_wrong_and_the_last_right_one_goes_on(life):
     assert life.names[2] == "Professional"
     assert "going on with the settings and the catalogue of before" in life.log
     assert "this is not TOML" in life.log
+
+
+def test_nor_does_a_file_that_nobody_can_read_end_anything(life):
+    assert life.names[3] == "Professional"
+    assert "cannot be read as UTF-8" in life.log
 
 
 def test_most_of_a_workers_memory_is_shared(life):

@@ -149,7 +149,8 @@ def test_degraded_answers_are_counted(counter):
     ("place", "store_at"), [(None, "counter store"), (lambda _: "10.0.0.1:1", "counter store 10.0.0.1:1")]
 )
 def test_the_log_names_what_fails(store, caplog, place, store_at):
-    FallbackCounter(store, workers_total=4, place=place).count("ent_1", RATES)
+    with caplog.at_level("WARNING", logger="keystore.limits.fallback"):
+        FallbackCounter(store, workers_total=4, place=place).count("ent_1", RATES)
 
     assert f"counted without the {store_at} for a while" in caplog.text
 

@@ -20,7 +20,7 @@ class OneProcess:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
-        if not environ["wsgi.multiprocess"]:
+        if not environ.get("wsgi.multiprocess"):
             return self._application(environ, start_response)
         length = ("Content-Length", str(len(self._refusal)))
         start_response("503 Service Unavailable", [("Content-Type", "application/problem+json"), length])

@@ -40,7 +40,7 @@ class Server:
                 pin(self._process.pid, core)
             self._wait()
             if program.share is not None:
-                self._share(program.share)
+                self._share(program.share, program.workers)
         except BaseException:
             self.stop()
             raise
@@ -71,8 +71,14 @@ class Server:
         for share in self._shares:
             share.close()
 
-    def _share(self, part: float) -> None:
-        for pid in [pid for pid, _ in self._stats() if pid != self._process.pid]:
+    def _share(self, part: float, workers: int) -> None:
+        """The first worker answers before the last one is forked: wait for all."""
+        give_up = monotonic() + READY_WITHIN
+        while len(found := [pid for pid, _ in self._stats() if pid != self._process.pid]) < workers:
+            if monotonic() > give_up:
+                raise click.ClickException(f"of {workers} workers {len(found)} started within {READY_WITHIN:.0f} s")
+            sleep(0.05)
+        for pid in found:
             self._shares.append(Share(part))
             self._shares[-1].take(pid)
 

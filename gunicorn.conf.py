@@ -6,6 +6,7 @@ from typing import Any
 from app import preload
 from app.catalog_file import CatalogError
 from app.config import SettingsError
+from app.config.rules import sockets
 from app.config.values import UNIX
 from app.servers.command_line import ONE_COUNTER
 
@@ -14,7 +15,7 @@ try:
 except (SettingsError, CatalogError) as error:
     raise SystemExit(str(error)) from None
 
-bind = f"0.0.0.0:{_settings.port}" if _settings.port else _settings.bind  # hosting platforms say only a port
+bind = _settings.address
 worker_class = "app.servers.gunicorn_worker.Worker"
 workers = _settings.web_concurrency
 threads = _settings.threads
@@ -57,8 +58,6 @@ def nworkers_changed(server: Any, new: int, old: int | None) -> None:
 
 def when_ready(server: Any) -> None:
     """`--bind` and systemd's sockets do not pass through our settings either."""
-    if UNIX not in _settings.trusted_proxies and any(place.FAMILY == socket.AF_UNIX for place in server.LISTENERS):
-        raise SystemExit(
-            "this is a unix socket, but TRUSTED_PROXIES does not hold unix: all callers together would have the limits of "
-            "one address. Fix: add unix, and let the proxy set X-Forwarded-For; or bind to a port."
-        )
+    listening = ",".join(f"unix:{place}" for place in server.LISTENERS if place.FAMILY == socket.AF_UNIX)
+    if problems := sockets({"bind": listening, "trusted_proxies": ",".join(_settings.trusted_proxies)}):
+        raise SystemExit(str(SettingsError(problems)))

@@ -13,9 +13,7 @@ from app.ending import at_end
 from app.servers.command_line import ONE_COUNTER, workers_of
 from app.usage import Clerk
 
-NOT_TO_BE_TRIED_AGAIN = (
-    3  # what gunicorn takes for a worker that cannot start; after any other it makes a new one, without end
-)
+NOT_TO_BE_TRIED_AGAIN = 3  # to gunicorn; after any other status it starts a new worker, without end
 
 
 def refuse(why: object) -> NoReturn:

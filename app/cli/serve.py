@@ -46,23 +46,18 @@ def command(*, upgrade: bool, server: str) -> None:
 
 def refuse_a_taken_port(settings: Settings) -> None:
     """Raises ClickException. granian itself would listen beside any granian that is there already, and count for itself."""
-    if settings.bind.startswith("unix:") and not settings.port:
+    if settings.address.startswith("unix:"):
         return
-    host, _, port = address(settings).rpartition(":")
+    host, _, port = settings.address.rpartition(":")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host.strip("[]"), int(port)))
         except (OSError, OverflowError, ValueError) as error:  # the last two: that is no port
             raise click.ClickException(
-                f"granian cannot listen on {address(settings)}: {error}. "
+                f"granian cannot listen on {settings.address}: {error}. "
                 "Fix: another BIND (or PORT), or stop what has it."
             ) from None
-
-
-def address(settings: Settings) -> str:
-    """Where to listen, as host:port."""
-    return f"0.0.0.0:{settings.port}" if settings.port else settings.bind
 
 
 def gunicorn() -> list[str]:
@@ -72,12 +67,12 @@ def gunicorn() -> list[str]:
 
 def granian(settings: Settings) -> list[str]:
     """The same, in granian's words. Proxies need no word: the application itself reads X-Forwarded-For from TRUSTED_PROXIES."""
-    host, _, port = address(settings).rpartition(":")
+    host, _, port = settings.address.rpartition(":")
     threads = settings.threads if "threads" in settings.model_fields_set else GRANIAN_THREADS
-    unix = settings.bind.startswith("unix:") and not settings.port
+    unix = settings.address.startswith("unix:")
     return [
         *("--interface", "wsgi", "--http", "1", "--no-ws"),
-        *(["--uds", settings.bind.removeprefix("unix:")] if unix else ["--host", host.strip("[]"), "--port", port]),
+        *(["--uds", settings.address.removeprefix("unix:")] if unix else ["--host", host.strip("[]"), "--port", port]),
         *("--workers", str(settings.web_concurrency), "--blocking-threads", str(threads)),
         "--respawn-failed-workers",  # or one that dies takes all others with it
         *("--workers-kill-timeout", STOP_SECONDS, "--no-access-log", "--log-level", "error"),

@@ -195,6 +195,11 @@ class Settings(DatabaseSettings):
         return self.public_url.startswith("https://")
 
     @property
+    def address(self) -> str:
+        """Where the web server listens: host:port or unix:/path."""
+        return f"0.0.0.0:{self.port}" if self.port else self.bind
+
+    @property
     def secret_bytes(self) -> bytes:
         """SECRET_KEY for key derivation."""
         return self.secret_key.get_secret_value().encode()

@@ -74,6 +74,12 @@ def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
         time.sleep(0.05)
 
 
+def workers_of(gateway: Gateway) -> list[int]:
+    """The processes that its server forked."""
+    pid = gateway.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def count_rows(database_url: str, query: str) -> int:
     """How many rows a query finds: to kill a process at the right moment."""
     engine = make_engine(database_url)

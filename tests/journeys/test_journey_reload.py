@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from journey_processes import serve, wait_until
+from journey_processes import serve, wait_until, workers_of
 from journey_values import CATALOG, SANDBOX
 
 from sandbox import Running
@@ -69,11 +69,6 @@ def named(gateway):
     """What the plan is called."""
     plans = requests.get(f"{gateway.shop.url}/v1/plans", timeout=10).json()["data"]
     return next(plan["name"] for plan in plans if plan["id"] == "pro")
-
-
-def workers_of(gateway):
-    pid = gateway.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def memory(pid):

@@ -6,13 +6,12 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import requests
 from journey_cases import SERVICE_TOKEN, play
-from journey_processes import count_rows, serve, wait_until
+from journey_processes import count_rows, serve, wait_until, workers_of
 from journey_values import SANDBOX
 
 from sandbox import Running
@@ -219,11 +218,6 @@ def said(rude, request):
 
 def status(answer):
     return int(answer[9:12])
-
-
-def workers_of(gateway):
-    pid = gateway.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_served(gateway):

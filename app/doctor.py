@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from smtplib import SMTPException
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app import health
 from app.config import Settings
@@ -13,10 +13,11 @@ from app.config.rules import host_of
 from app.config.values import is_loopback, is_private
 from app.factory import assemble
 from app.mail import smtp
-from app.models import Order, Parcel, Receipt
+from app.models import AdminToken, Order, Parcel, Receipt
 from app.price_check import check_prices
 from app.tollgate import Tollgate
 from keystore import CounterStoreDown, RedisCounter
+from keystore.models import Entitlement
 from providers.base import Diagnoses, Diagnosis
 from providers.stripe.webhooks import EVENTS
 
@@ -47,8 +48,6 @@ def _settings(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "address", "warning", f"{settings.public_url} is not encrypted", "use https beyond this machine"
         )
-    if settings.admin_token is None:
-        yield Diagnosis("admin", "warning", "there is no admin", "set ADMIN_TOKEN to open /v1/admin")
     if settings.database_url.startswith("sqlite") and sqlite3.sqlite_version_info < SOUND_SQLITE:
         what = f"SQLite {sqlite3.sqlite_version} has a rare fault in its write-ahead log (mended in 3.51.3)"
         yield Diagnosis("sqlite", "warning", what, "keep backups; use PostgreSQL in production")
@@ -79,6 +78,8 @@ def _stores(tollgate: Tollgate) -> Iterator[Diagnosis]:
             "stores", "ok", f"{tollgate.db.engine.dialect.name}, migrated; limits are counted in {counters}"
         )
         yield from _counts_stay(tollgate.settings)
+        yield from _admin(tollgate)
+        yield from _plans(tollgate)
         yield from _work(tollgate)
 
 
@@ -95,6 +96,29 @@ def _counts_stay(settings: Settings) -> Iterator[Diagnosis]:
     if policy is not None:
         what = f"throws counts away when its memory is full ({policy}): a window could admit more than its limit"
         yield Diagnosis("redis", "warning", what, fix)
+
+
+def _admin(tollgate: Tollgate) -> Iterator[Diagnosis]:
+    if tollgate.settings.admin_token is not None:
+        return
+    with tollgate.db.read() as session:
+        named = session.scalar(select(AdminToken.id).where(AdminToken.revoked_at.is_(None)).limit(1))
+    if named is None:
+        fix = "set ADMIN_TOKEN, or run `tollgate admin-tokens create`, to open /v1/admin"
+        yield Diagnosis("admin", "warning", "there is no admin", fix)
+
+
+def _plans(tollgate: Tollgate) -> Iterator[Diagnosis]:
+    """Who holds a plan that was deleted or renamed is locked out. What was never paid for is held by nobody."""
+    now = tollgate.clock()
+    works = or_(Entitlement.ends_at.is_(None), Entitlement.ends_at > now, Entitlement.grace_ends_at > now)
+    held = Entitlement.status.in_(("active", "suspended")) & works & Entitlement.plan.not_in(tollgate.catalog.plans)
+    with tollgate.db.read() as session:
+        query = select(Entitlement.plan, func.count()).where(held).group_by(Entitlement.plan)
+        found = session.execute(query.order_by(Entitlement.plan)).all()
+    for plan, holders in found:
+        what = f"{plan}, held by {holders}, is not in the catalogue: its keys are told 402 suspended"
+        yield Diagnosis("plans", "error", what, f"put [plans.{plan}] back into the catalogue, with on_sale = false")
 
 
 def _work(tollgate: Tollgate) -> Iterator[Diagnosis]:

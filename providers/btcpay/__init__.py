@@ -111,7 +111,7 @@ class BTCPay:
         """See ConvertsMoney."""
         return invoices.in_sats(money, self._api.get(f"{self._api.rates}?currencyPair=BTC_{money.currency}"))
 
-    def diagnose(self, now: datetime) -> list[Diagnosis]:  # noqa: ARG002 - BTCPay's clock does not matter to us
+    def diagnose(self, now: datetime) -> list[Diagnosis]:
         """See Diagnoses."""
         with within(2 * BUDGET_SECONDS):
-            return list(doctor.diagnose(self._api))
+            return list(doctor.diagnose(self._api, now))

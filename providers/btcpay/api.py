@@ -17,9 +17,9 @@ class Api:
         self._session = make_session(timeout)
         self._session.headers["Authorization"] = f"token {api_key}"
 
-    def get(self, path: str) -> Any:
-        """The JSON answer. Raises Unavailable, Refused, Unknown."""
-        return fetch_json(self._session, "GET", self._base + path)
+    def get(self, path: str, **options: Any) -> Any:
+        """The JSON answer. `options` are those of `requests`. Raises Unavailable, Refused, Unknown."""
+        return fetch_json(self._session, "GET", self._base + path, **options)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON answer, asked for once. Raises Unavailable, Refused, Unknown."""

@@ -1,14 +1,17 @@
 """What may be wrong with the settings, found by asking BTCPay."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
+from providers import clock
 from providers.base import Diagnosis, ProviderError, Refused
 from providers.btcpay.api import Api
 from providers.reading import dig
 
 _STORE: Final = "btcpay.store."
 NEEDED: Final = {"cancreateinvoice": "create invoices", "canviewinvoices": "see whether they are paid"}
+# A refund that was tried before is looked for by canviewpullpayments, which the right to make one includes.
 OPTIONAL: Final = {"canmodifyinvoices": "closing an unpaid checkout", "cancreatenonapprovedpullpayments": "refunds"}
 IMPLIES: Final = {
     "canmodifyinvoices": {"cancreateinvoice", "canviewinvoices"},
@@ -19,21 +22,28 @@ IMPLIES: Final = {
 TOO_MUCH: Final = frozenset({"unrestricted", "btcpay.store.canmodifystoresettings"})
 
 
-def diagnose(api: Api) -> Iterator[Diagnosis]:
-    """Key, rights and store, a line each. Never raises."""
+def diagnose(api: Api, now: datetime) -> Iterator[Diagnosis]:
+    """Key, rights, store and clock, a line each. Never raises."""
+    dates: list[str | None] = []  # of refusals too
+    hooks = {"response": lambda response, **_: dates.append(response.headers.get("Date"))}
     try:
-        answer = api.get("/api-keys/current")
-    except Refused:
-        yield Diagnosis(
-            "btcpay credentials", "error", "the API key is not accepted", "make one in BTCPay under Account, API keys"
-        )
-        return
+        answer = api.get("/api-keys/current", hooks=hooks)
     except ProviderError as error:
-        yield Diagnosis("btcpay reachable", "error", str(error), "check BTCPAY_URL, the network, a proxy")
-        return
-    yield Diagnosis("btcpay credentials", "ok", "accepted")
-    yield from _rights(api, dig(answer, "permissions"))
-    yield from _store(api)
+        yield _said(error)
+    else:
+        yield Diagnosis("btcpay credentials", "ok", "accepted")
+        yield from _rights(api, dig(answer, "permissions"))
+        yield from _store(api)
+    fix = "run NTP on both machines: paid time begins by BTCPay's clock and ends by this one's"
+    for date in dates:
+        yield from clock.compare(date, now, whose="BTCPay's", level="warning", fix=fix)
+
+
+def _said(error: ProviderError) -> Diagnosis:
+    if isinstance(error, Refused):
+        fix = "make one in BTCPay under Account, API keys"
+        return Diagnosis("btcpay credentials", "error", "the API key is not accepted", fix)
+    return Diagnosis("btcpay reachable", "error", str(error), "check BTCPAY_URL, the network, a proxy")
 
 
 def _rights(api: Api, permissions: Any) -> Iterator[Diagnosis]:

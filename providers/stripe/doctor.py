@@ -1,16 +1,13 @@
 """What may be wrong with the settings, found by asking Stripe."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Final
 
 import stripe
 
+from providers import clock
 from providers.base import Diagnosis, ProviderError, Refused
 from providers.stripe.api import Api
-
-SKEW_SECONDS: Final = 60
 
 
 def diagnose(api: Api, *, secret_key: str, webhook_secrets: tuple[str, ...], now: datetime) -> Iterator[Diagnosis]:
@@ -39,36 +36,29 @@ def _key(secret_key: str) -> Iterator[Diagnosis]:
 
 
 def _reach(api: Api, now: datetime) -> Iterator[Diagnosis]:
+    headers: Mapping[str, str] | None = None
     try:
         answer = api.call(api.v1.balance.retrieve)
-    except Refused as error:
-        if isinstance(
-            error.__cause__, stripe.PermissionError
-        ):  # a restricted key need not see the balance, and that is how it should be
-            yield Diagnosis("stripe credentials", "ok", "accepted (restricted key)")
-        else:
-            yield Diagnosis(
-                "stripe credentials", "error", str(error), "set STRIPE_SECRET_KEY to a valid secret or restricted key"
-            )
-        return
     except ProviderError as error:
-        yield Diagnosis("stripe reachable", "error", str(error), "check the network, a proxy, STRIPE_API_BASE")
-        return
-    yield Diagnosis("stripe credentials", "ok", "accepted")
-    yield from _clock((answer.last_response.headers if answer.last_response else {}).get("Date"), now)
-
-
-def _clock(date: str | None, now: datetime) -> Iterator[Diagnosis]:
-    try:
-        skew = abs((parsedate_to_datetime(date or "") - now).total_seconds())
-    except (TypeError, ValueError):
-        return
-    if skew > SKEW_SECONDS:
-        yield Diagnosis(
-            "clock", "error", f"{skew:.0f} s away from Stripe's", "run NTP: webhooks more than 300 s off are refused"
-        )
+        yield _said(error)
+        if isinstance(error.__cause__, stripe.StripeError):
+            headers = error.__cause__.headers
     else:
-        yield Diagnosis("clock", "ok", f"within {SKEW_SECONDS} s of Stripe's")
+        yield Diagnosis("stripe credentials", "ok", "accepted")
+        if answer.last_response:
+            headers = answer.last_response.headers
+    fix = "run NTP: webhooks more than 300 s off are refused"
+    yield from clock.compare((headers or {}).get("Date"), now, whose="Stripe's", level="error", fix=fix)
+
+
+def _said(error: ProviderError) -> Diagnosis:
+    if not isinstance(error, Refused):
+        return Diagnosis("stripe reachable", "error", str(error), "check the network, a proxy, STRIPE_API_BASE")
+    if isinstance(error.__cause__, stripe.PermissionError):
+        # a restricted key need not see the balance, and that is how it should be
+        return Diagnosis("stripe credentials", "ok", "accepted (restricted key)")
+    fix = "set STRIPE_SECRET_KEY to a valid secret or restricted key"
+    return Diagnosis("stripe credentials", "error", str(error), fix)
 
 
 def _rights(api: Api) -> Iterator[Diagnosis]:
@@ -81,6 +71,7 @@ def _rights(api: Api) -> Iterator[Diagnosis]:
         "Invoices": api.v1.invoices.list,
         "Subscriptions": api.v1.subscriptions.list,
         "Prices": api.v1.prices.list,
+        "Events": api.v1.events.list,
     }
     for right, method in lists.items():
         try:

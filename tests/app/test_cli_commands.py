@@ -3,6 +3,7 @@
 import logging
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 import responses
@@ -13,6 +14,7 @@ from test_config_settings import CARDS, PEPPER
 from app.cli import COMMANDS, main
 from app.db import Database
 from app.models import Receipt
+from keystore.models import Entitlement
 from keystore.secret import parse
 from migrations import runner
 
@@ -62,6 +64,23 @@ def receipt(environ):
         return "rcp_1"
 
     return _receipt
+
+
+@pytest.fixture
+def hold(environ):
+    """Somebody has an entitlement of the plan `gold`, which the catalogue lacks, in a state."""
+
+    numbers = count()
+
+    def _hold(status="active", **ends):
+        database, number = Database(environ["DATABASE_URL"]), next(numbers)
+        with database.write() as session:
+            session.add(
+                Entitlement(id=f"ent_{number}", reference=f"ord_{number}", plan="gold", status=status, created_at=NOW, **ends)
+            )  # fmt: skip
+        database.engine.dispose()
+
+    return _hold
 
 
 @pytest.fixture
@@ -311,6 +330,72 @@ def test_the_doctor_notices_that_no_worker_is_alive(run, receipt, stripe):
     receipt("due", due_at=NOW - timedelta(hours=1))
 
     assert "✗ worker: work has been due for 1:0" in run("doctor").output
+
+
+def test_the_doctor_names_a_plan_that_is_held_and_not_in_the_catalogue(run, hold, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    hold()
+    hold("suspended", ends_at=NOW + timedelta(hours=1))
+    hold(ends_at=NOW - timedelta(hours=1), grace_ends_at=NOW + timedelta(hours=1))
+
+    said = "✗ plans: gold, held by 3, is not in the catalogue: its keys are told 402 suspended"
+    assert said in run("doctor").output
+
+
+def test_a_plan_taken_out_of_the_catalogue_is_an_error_with_its_cure(run, stripe, tmp_path):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    run("keys", "create", "pro")
+    (tmp_path / "catalog.toml").write_text('[plans.renamed.stripe]\nprice = "price_pro"\n')
+
+    result = run("doctor")
+
+    cure = "put [plans.pro] back into the catalogue, with on_sale = false"
+    assert (result.exit_code, cure in result.output) == (1, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [
+        ("pending", {}),
+        ("ended", {}),
+        ("revoked", {}),
+        ("active", {"ends_at": NOW - timedelta(days=1), "grace_ends_at": NOW - timedelta(hours=1)}),
+    ],
+)
+def test_a_plan_that_nobody_holds_any_more_may_go(run, hold, stripe, status, ends):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    hold(status, **ends)
+
+    assert "✗ plans" not in run("doctor").output
+
+
+def test_the_doctor_warns_where_there_is_no_admin(run, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    run("admin-tokens", "create", "ada")
+    run("admin-tokens", "revoke", "ada")
+
+    assert "! admin: there is no admin" in run("doctor").output
+
+
+def test_a_named_admin_token_is_an_admin_to_the_doctor(run, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    run("admin-tokens", "create", "ada")
+
+    assert "there is no admin" not in run("doctor").output
+
+
+def test_the_admin_token_of_the_settings_is_an_admin_to_the_doctor(run, environ, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ["ADMIN_TOKEN"] = "q8Zr3Vx6Tn1Lm9Kd"
+
+    assert "there is no admin" not in run("doctor").output
+
+
+def test_the_doctor_says_nothing_of_admins_that_it_cannot_look_for(run, environ, stripe):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ["DATABASE_URL"] = "sqlite:////nowhere/at/all.db"
+
+    assert "there is no admin" not in run("doctor").output
 
 
 def test_the_doctor_tells_the_addresses_for_webhooks(run, stripe):

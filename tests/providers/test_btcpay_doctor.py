@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+import requests
 from standin import NOW, fixture
 
 KEY, LIST = "GET /api/v1/api-keys/current", "GET /api/v1/stores/STORE1/invoices"
@@ -10,7 +13,7 @@ def found(bitcoin, btcpay_api, *permissions, store=(200, [])):
     return {(line.name, line.level) for line in bitcoin.diagnose(NOW)}
 
 
-WELL = {("btcpay credentials", "ok"), ("btcpay rights", "ok"), ("btcpay store", "ok")}
+WELL = {("btcpay credentials", "ok"), ("btcpay rights", "ok"), ("btcpay store", "ok"), ("clock", "ok")}
 
 
 @pytest.mark.parametrize("permissions", [NARROW, [right.partition(":")[0] for right in NARROW], [NARROW[2], NARROW[3]]])
@@ -36,7 +39,23 @@ def test_a_key_without_an_optional_right_is_a_warning_that_names_the_loss(bitcoi
 @pytest.mark.parametrize("answer", [(401, {}), (403, {})])
 def test_a_key_that_is_not_accepted_is_an_error(bitcoin, btcpay_api, answer):
     btcpay_api.answers[KEY] = answer
-    assert [(line.name, line.level) for line in bitcoin.diagnose(NOW)] == [("btcpay credentials", "error")]
+    assert [(line.name, line.level) for line in bitcoin.diagnose(NOW)] == [
+        ("btcpay credentials", "error"),
+        ("clock", "ok"),
+    ]
+
+
+@pytest.mark.parametrize("answer", [{"permissions": NARROW}, (403, {}), (500, {})])
+@pytest.mark.parametrize("away", [timedelta(seconds=90), timedelta(seconds=-90)])
+def test_a_clock_that_is_not_btcpays_is_a_warning(bitcoin, btcpay_api, answer, away):
+    btcpay_api.answers |= {KEY: answer, LIST: (200, [])}
+    warned = [line.detail for line in bitcoin.diagnose(NOW + away) if (line.name, line.level) == ("clock", "warning")]
+    assert warned == ["90 s away from BTCPay's"]
+
+
+def test_a_btcpay_that_does_not_answer_says_nothing_of_the_clock(bitcoin, btcpay_api):
+    btcpay_api.answers[KEY] = requests.ConnectionError("no route")
+    assert [(line.name, line.level) for line in bitcoin.diagnose(NOW)] == [("btcpay reachable", "error")]
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

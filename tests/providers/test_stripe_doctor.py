@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+import requests
 import responses
 from standin import NOW, STRIPE_URL, page
 
@@ -15,6 +16,7 @@ LISTS = [
     "invoices",
     "subscriptions",
     "prices",
+    "events",
 ]
 
 
@@ -45,13 +47,25 @@ def test_a_clock_that_would_refuse_webhooks_is_an_error(cards, stripe_api):
     assert ("clock", "error") in found(cards, now=NOW + timedelta(minutes=2))
 
 
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_the_clock_is_checked_by_a_refusal_too(cards, stripe_api, status):
+    stripe_api.answers["GET /v1/balance"] = denied(status)
+    assert ("clock", "error") in found(cards, now=NOW + timedelta(minutes=2))
+
+
+def test_a_stripe_that_does_not_answer_says_nothing_of_the_clock(cards, stripe_api):
+    stripe_api.answers["GET /v1/balance"] = requests.ConnectionError("no route")
+    assert found(cards) == {("stripe mode", "ok"), ("stripe reachable", "error")}
+
+
 def test_a_restricted_key_need_not_see_the_balance(stripe_api):
     stripe_api.answers |= {"GET /v1/balance": denied(403)} | {f"GET /v1/{path}": page() for path in LISTS}
-    assert found(restricted()) == {("stripe mode", "ok"), ("stripe credentials", "ok")}
+    assert found(restricted()) == {("stripe mode", "ok"), ("stripe credentials", "ok"), ("clock", "ok")}
 
 
 @pytest.mark.parametrize(
-    ("path", "right"), [("charges", "Charges"), ("invoices", "Invoices"), ("disputes", "Disputes")]
+    ("path", "right"),
+    [("charges", "Charges"), ("invoices", "Invoices"), ("disputes", "Disputes"), ("events", "Events")],
 )
 def test_a_restricted_key_that_may_not_read_what_we_ask_is_an_error(stripe_api, path, right):
     stripe_api.answers |= {"GET /v1/balance": denied(403)} | {f"GET /v1/{path}": page() for path in LISTS}

@@ -38,8 +38,9 @@ class Held:
 class Counter(Protocol):
     """Counts the requests of entitlements in fixed, aligned windows on the clock of its store, and spends their quota.
 
-    In each window `admitted <= limit`, exactly. A counter is named by entitlement, rate name and window length; the
-    amount is no part of it, so a changed limit opens no fresh window. Of a quota it spends what it was granted, no more.
+    In each window `admitted <= limit`, exactly. A counter is named by entitlement and window length; name and
+    amount are no part of it, so neither a changed limit nor another plan's name for the minute opens a fresh window. Of a
+    quota it spends what it was granted, no more.
 
     `confirms`: its counts tell of every version that anybody published, not of this process' own only.
     """

@@ -14,7 +14,7 @@ from keystore.plans import Count, Rate
 MOST_PUBLISHED = 10_000
 KEPT_SECONDS = 86_400  # beyond the end of a quota's period: grace may follow
 SWEEP_SECONDS = 3_600  # not with each window: of a second's, every turn would look at all quotas
-Book = dict[tuple[str, str], int]  # (entitlement, name of the rate) -> used
+Book = dict[str, int]  # entitlement -> used
 
 
 _EPOCH = time.time() - time.monotonic()
@@ -88,15 +88,15 @@ class MemoryCounter:
             held = self._put_in(entitlement, budget, block)
             now = int(self._clock())
             books = [self._book(rate.window, now) for rate in rates]
-            used = [book.get((entitlement, rate.name), 0) for book, rate in zip(books, rates, strict=True)]
+            used = [book.get(entitlement, 0) for book in books]
             # A limit lowered below what is used leaves 0.
             remaining = [max(0, rate.limit - n) for rate, n in zip(rates, used, strict=True)]
             refused = full(rates, remaining, max(cost, 1))
             charged = cost > 0 and not (newer or refused) and (budget is None or affords(budget, held, cost))
             if charged:
                 remaining = [left - cost for left in remaining]
-                for book, rate, n in zip(books, rates, used, strict=True):
-                    book[entitlement, rate.name] = n + cost
+                for book, n in zip(books, used, strict=True):
+                    book[entitlement] = n + cost
                 held = replace(held, left=held.left - cost)
             if budget is not None:
                 self._keep(entitlement, budget, held, now)

@@ -11,12 +11,12 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-# One hash per entitlement: "v" is its published version, "minute:60" what is used, "minute:60@" the start of the window it was
-# used in. The start is compared, not left to expiry, so a count is exact even where the key outlives its window; expiry only
+# One hash per entitlement: "v" is its published version, "60" what is used of the window of so many seconds, "60@" the start of the
+# one it was used in. The start is compared, not left to expiry, so a count is exact even where the key outlives its window; expiry only
 # tidies up, a minute late, because a key that goes too early would open a fresh window. A store whose clock went back over the turn
 # of a window (set, or another node's after a failover) stays in the later one; where it went back further, that would lock out.
 #
-# Asked are the cost, the version that the asker knows (0: none), and of each window its name, length and limit. Where a newer version
+# Asked are the cost, the version that the asker knows (0: none), and of each window its length and limit. Where a newer version
 # is published nothing is charged: what the asker knows of the key is old, and the request may be one to be refused.
 #
 # It answers: charged or not, the version, what is left of the quota's blocks, what is reserved, then of each window what remains
@@ -41,17 +41,17 @@ if blocks then
 end
 local now = tonumber(redis.call('TIME')[1])
 local fields = {'v'}
-for i = 3, last, 3 do
+for i = 3, last, 2 do
   fields[#fields + 1] = ARGV[i]
   fields[#fields + 1] = ARGV[i] .. '@'
 end
 local held = redis.call('HMGET', key, unpack(fields))
 local used, limits, starts, resets, room, lasts = {}, {}, {}, {}, true, 0
-for i = 3, last, 3 do
-  local n, window = #used + 1, tonumber(ARGV[i + 1])
+for i = 3, last, 2 do
+  local n, window = #used + 1, tonumber(ARGV[i])
   local start, counted = now - now % window, tonumber(held[2 * n + 1])
   if counted and counted > start and counted <= start + window then start = counted end
-  limits[n], starts[n], resets[n] = tonumber(ARGV[i + 2]), start, start + window - now
+  limits[n], starts[n], resets[n] = tonumber(ARGV[i + 1]), start, start + window - now
   used[n] = counted == start and tonumber(held[2 * n]) or 0
   room = room and used[n] + cost <= limits[n]
   lasts = math.max(lasts, resets[n])

@@ -149,7 +149,7 @@ def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count
 
 @lru_cache(maxsize=1024)
 def _windows(rates: tuple[Rate, ...]) -> tuple[str | int, ...]:
-    return tuple(item for rate in rates for item in (f"{rate.name}:{rate.window}", rate.window, rate.limit))
+    return tuple(item for rate in rates for item in (rate.window, rate.limit))
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_a_store_whose_clock_went_back_opens_no_window_twice_and_locks_nobody_ou
     store = Redis.from_url(redis_url)
     now = store.time()[0]
     start = now - now % rate.window + ahead * rate.window
-    store.hset(f"{namespace}:{{ent_1}}", mapping={"day:86400": 2, "day:86400@": start})
+    store.hset(f"{namespace}:{{ent_1}}", mapping={"86400": 2, "86400@": start})
 
     count = redis_counter.count("ent_1", (rate,))
 

@@ -131,10 +131,14 @@ def test_a_limit_lowered_below_what_is_used_leaves_nothing(counter):
     assert (count.admitted, remaining(count)) == (False, (0,))
 
 
-def test_windows_of_one_length_and_two_names_count_apart(counter):
-    spend(counter, (Rate("reads", 5, LONG),), 3)
+def test_another_name_for_a_window_opens_no_fresh_one(counter):
+    spend(counter, (Rate("minute", 5, LONG),), 3)
 
-    assert remaining(counter.count("ent_1", (Rate("writes", 5, LONG),))) == (4,)
+    assert remaining(counter.count("ent_1", (Rate("per-minute", 5, LONG),))) == (1,)
+
+
+def test_two_windows_of_one_length_are_charged_once(counter):
+    assert remaining(counter.count("ent_1", (Rate("reads", 5, LONG), Rate("writes", 3, LONG)))) == (4, 2)
 
 
 def test_windows_of_one_name_and_two_lengths_count_apart(counter):

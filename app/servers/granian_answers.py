@@ -75,20 +75,21 @@ class Resting:
     """Answers that are given later, each in its turn, by one thread."""
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[float, Callable[[], None]]] = SimpleQueue()
+        self._turns = resting.Turns()
         Thread(target=self._give, name="resting", daemon=True).start()
 
     def take(self, answer: Callable[[], None]) -> bool:
         """Whether there was room for one more."""
         if self._waiting.qsize() >= resting.MOST:
             return False
-        self._waiting.put(answer)
+        self._waiting.put((self._turns.take(time.monotonic()), answer))
         return True
 
     def _give(self) -> None:
         while True:
-            answer = self._waiting.get()
-            time.sleep(resting.GAP)
+            due, answer = self._waiting.get()
+            time.sleep(max(0.0, due - time.monotonic()))
             try:
                 answer()
             except Exception:

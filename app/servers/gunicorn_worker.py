@@ -59,8 +59,8 @@ class Worker(LingeringWorker):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._unsent: dict[TConn, Later] = {}  # of requests that just ended
-        self._waiting: deque[tuple[TConn, Later]] = deque()
-        self._due = 0.0  # when the first of them is given
+        self._waiting: deque[tuple[float, TConn, Later]] = deque()  # and when each is due
+        self._turns = resting.Turns()
 
     def load_wsgi(self) -> None:
         """Put ourselves around the application."""
@@ -96,18 +96,15 @@ class Worker(LingeringWorker):
         if later is None:
             super().finish_request(conn, fs)
             return
-        if not self._waiting:
-            self._due = time.monotonic() + resting.GAP
-        self._waiting.append((conn, later))
+        self._waiting.append((self._turns.take(time.monotonic()), conn, later))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Until something happens, for so many seconds at most."""
         if self._waiting:
-            timeout = min(timeout, max(0.0, self._due - time.monotonic()))
+            timeout = min(timeout, max(0.0, self._waiting[0][0] - time.monotonic()))
         super().wait_for_and_dispatch_events(timeout)
-        while self._waiting and (not self.alive or self._due <= (now := time.monotonic())):
-            self._due = now + resting.GAP if self.alive else 0.0
-            conn, later = self._waiting.popleft()
+        while self._waiting and (not self.alive or self._waiting[0][0] <= time.monotonic()):
+            _, conn, later = self._waiting.popleft()
             sending = self.tpool.submit(self._send, conn, later)
             sending.add_done_callback(lambda sent, conn=conn: self.method_queue.defer(self.finish_request, conn, sent))
 

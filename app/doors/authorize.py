@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app import refusals
 from app.decision import Decision, Headers, Outcome, Toll
@@ -22,6 +23,7 @@ from app.ratelimit_headers import headers_of
 
 PATH = "/v1/authz"
 NGINX_KNOWS = (200, 401, 403)
+MOST_TERMS = 50  # in a query: each is read before anybody has shown a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,23 @@ def authorize(
 
 @lru_cache(maxsize=256)
 def read_route(query: str) -> Route:
-    """Of a name that stands there twice the first counts: a client's query can only be appended. Raises ValidationError."""
-    return Route.model_validate(dict(reversed(parse_qsl(query, keep_blank_values=True))))
+    """Of a name that stands there twice the first counts, and strange ones are let be: a client's query can only be appended.
+
+    Raises ValidationError; also for `scopes` and `Cost`, which would open a dear route to everybody if they were let be.
+    """
+    if query.count("&") >= MOST_TERMS:
+        raise _wrong("query", f"no more than {MOST_TERMS} names are read")
+    terms = dict(reversed(parse_qsl(query, keep_blank_values=True)))
+    for name in terms:
+        meant = name.lower().removesuffix("s")
+        if meant in Route.model_fields and name != meant:
+            raise _wrong(name, f"is called {meant}")
+    return Route.model_validate(terms)
+
+
+def _wrong(name: str, what: str) -> ValidationError:
+    mistake = InitErrorDetails(type=PydanticCustomError("term", what), loc=(name,), input=None)
+    return ValidationError.from_exception_data("Route", [mistake])
 
 
 def for_nginx(reply: Reply) -> Reply:

@@ -169,6 +169,11 @@ def test_the_route_has_its_cost(ask, working_key):
         ("feature=", "feature"),
         ("mode=apache", "mode"),
         ("cost=%ff", "cost"),
+        ("costs=5", "costs"),
+        ("mode=nginx2&Scope=reports:read", "Scope"),
+        ("cost=1&scopes=reports:read", "scopes"),
+        ("FEATURES=forecasts", "FEATURES"),
+        ("a&" * 60, "query"),
     ],
 )
 def test_senseless_terms_let_nobody_pass(ask, working_key, query, name):

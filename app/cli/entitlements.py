@@ -17,7 +17,7 @@ reason_option = click.option("--reason", required=True, help="Why; the ledger an
 
 @click.group()
 def command() -> None:
-    """Look at entitlements; extend, suspend, restore and revoke them."""
+    """Look at entitlements; extend, suspend, restore and revoke them; reissue a lost key."""
 
 
 @command.command("list")

@@ -10,7 +10,7 @@ from providers import money
 
 @click.group()
 def command() -> None:
-    """Show the catalogue, and compare it with what providers say."""
+    """Show the catalogue, compare it with what providers say, take plans off sale."""
 
 
 @command.command("list")
@@ -43,7 +43,7 @@ def check() -> None:
 @click.argument("plan")
 @click.option("--provider", help="Only at this rail.")
 def off_sale(plan: str, provider: str | None) -> None:
-    """Sell PLAN no more, at once. Who holds it keeps it."""
+    """Sell PLAN no more, on every process within three seconds. Who holds it keeps it."""
     _switch(plan, provider, on_sale=False)
 
 

@@ -93,7 +93,8 @@ class Settings(DatabaseSettings):
         default_factory=_shipped_catalog, description="The file with plans and prices.", examples=["catalog.toml"]
     )
     key_prefix: values.Prefix = Field(
-        "tg", description="What every API key starts with, for secret scanners and for people."
+        "tg",
+        description="What every API key starts with, for secret scanners and for people. Choose it before the first sale: keys that start otherwise are refused.",
     )
     mode_setting: Literal["live", "test"] | None = Field(
         None,
@@ -102,7 +103,9 @@ class Settings(DatabaseSettings):
         examples=["test"],
     )
     admin_token: values.OwnSecret | None = Field(
-        None, repr=False, description="Opens /v1/admin. Left out: there is no admin. At least 16 characters."
+        None,
+        repr=False,
+        description="Opens /v1/admin, as named tokens do (`tollgate admin-tokens`). At least 16 characters.",
     )
     service_tokens: values.OwnSecrets = Field(
         (), repr=False, description="For gateways that verify keys over HTTP; several, comma-separated."

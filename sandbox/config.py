@@ -8,6 +8,7 @@ from typing import Self
 
 VIEW, CREATE, MODIFY = (f"btcpay.store.{name}" for name in ("canviewinvoices", "cancreateinvoice", "canmodifyinvoices"))
 REFUND = "btcpay.store.cancreatenonapprovedpullpayments"
+LOOK = "btcpay.store.canviewstoresettings"
 RATES = {"USD": "50000", "EUR": "46000", "GBP": "40000", "JPY": "7500000", "BTC": "1", "SATS": "100000000"}
 
 
@@ -40,7 +41,7 @@ class Config:
     btcpay_key: str = "sandbox-btcpay-key"
     btcpay_store: str = "SandboxStore"
     btcpay_webhook_secret: str = "sandbox-btcpay-secret"
-    btcpay_permissions: tuple[str, ...] = (VIEW, CREATE, MODIFY, REFUND)
+    btcpay_permissions: tuple[str, ...] = (VIEW, CREATE, MODIFY, REFUND, LOOK)
     prices: tuple[PriceSpec, ...] = ()
     webhooks: str | None = None
     public_url: str | None = None  # as browsers reach it, where that is not how the gateway reaches it

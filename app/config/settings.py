@@ -74,7 +74,7 @@ class Settings(DatabaseSettings):
         None,
         repr=False,
         validation_alias=AliasChoices("btcpay_api_key", "autotele_api_key"),
-        description="API key with cancreateinvoice and canviewinvoices (canmodifyinvoices lets checkouts be closed).",
+        description="API key with cancreateinvoice and canviewinvoices; canmodifyinvoices lets checkouts be closed, cancreatenonapprovedpullpayments refunds be made, canviewstoresettings a renewal's price be told in sats.",
     )
     btcpay_store_id: str | None = Field(
         None,

@@ -12,11 +12,16 @@ from providers.reading import dig
 _STORE: Final = "btcpay.store."
 NEEDED: Final = {"cancreateinvoice": "create invoices", "canviewinvoices": "see whether they are paid"}
 # A refund that was tried before is looked for by canviewpullpayments, which the right to make one includes.
-OPTIONAL: Final = {"canmodifyinvoices": "closing an unpaid checkout", "cancreatenonapprovedpullpayments": "refunds"}
+OPTIONAL: Final = {
+    "canmodifyinvoices": "closing an unpaid checkout",
+    "cancreatenonapprovedpullpayments": "refunds",
+    "canviewstoresettings": "telling the price in sats before a renewal",
+}
 IMPLIES: Final = {
     "canmodifyinvoices": {"cancreateinvoice", "canviewinvoices"},
     "cancreatepullpayments": {"cancreatenonapprovedpullpayments"},
     "canmanagepullpayments": {"cancreatenonapprovedpullpayments"},
+    "canviewstoresettings": {"canviewinvoices"},
     "canmodifystoresettings": {*NEEDED, *OPTIONAL},
 }
 TOO_MUCH: Final = frozenset({"unrestricted", "btcpay.store.canmodifystoresettings"})

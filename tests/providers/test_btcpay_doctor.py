@@ -16,14 +16,19 @@ def found(bitcoin, btcpay_api, *permissions, store=(200, [])):
 WELL = {("btcpay credentials", "ok"), ("btcpay rights", "ok"), ("btcpay store", "ok"), ("clock", "ok")}
 
 
-@pytest.mark.parametrize("permissions", [NARROW, [right.partition(":")[0] for right in NARROW], [NARROW[2], NARROW[3]]])
-def test_all_is_well_with_a_key_that_has_the_four_rights(bitcoin, btcpay_api, permissions):
+@pytest.mark.parametrize("permissions", [NARROW, [right.partition(":")[0] for right in NARROW], NARROW[2:]])
+def test_all_is_well_with_a_key_that_has_the_five_rights(bitcoin, btcpay_api, permissions):
     assert found(bitcoin, btcpay_api, *permissions) == WELL
 
 
 @pytest.mark.parametrize("permission", ["unrestricted", "btcpay.store.canmodifystoresettings:STORE1"])
 def test_a_key_that_may_do_anything_is_a_warning(bitcoin, btcpay_api, permission):
     assert found(bitcoin, btcpay_api, permission) == WELL | {("btcpay rights", "warning")}
+
+
+def test_a_key_that_sees_the_store_s_settings_sees_its_invoices(bitcoin, btcpay_api):
+    said = found(bitcoin, btcpay_api, NARROW[0], NARROW[4])
+    assert (("btcpay rights", "ok") in said, ("btcpay rights", "error") in said) == (True, False)
 
 
 @pytest.mark.parametrize("permissions", [NARROW[:1], NARROW[1:2], [], ["btcpay.store.canmodifyinvoices:OTHER"]])

@@ -53,15 +53,19 @@ class Verdict(StrEnum):
     PENDING = "PENDING"  # not yet paid
     ENDED = "ENDED"  # paid time and grace are over
     SUSPENDED = "SUSPENDED"
-    REVOKED = "REVOKED"
+    REVOKED = "REVOKED"  # itself, or what it belongs to
     EXPIRED = "EXPIRED"  # rotated out, past its grace
 
 
 def judge(record: KeyRecord, now: datetime) -> Verdict:
-    """The verdict on a key at `now`. What can never work again is said before what may still change."""
-    if "revoked" in (record.key_status, record.ent_status):
+    """The verdict on a key at `now`. What can never work again is said before what may still change.
+
+    Of the key before of its entitlement: a living key of a revoked one still opens the account, a dead key nothing.
+    """
+    expired = record.key_expires_at is not None and record.key_expires_at <= now
+    if record.key_status == "revoked" or (record.ent_status == "revoked" and not expired):
         return Verdict.REVOKED
-    if record.key_expires_at is not None and record.key_expires_at <= now:
+    if expired:
         return Verdict.EXPIRED
     if record.ent_status == "suspended":
         return Verdict.SUSPENDED

@@ -55,6 +55,8 @@ PLAN = Plan("pro", "Pro", rates=(Rate("burst", 10, 1), Rate("minute", 600, 60)))
         ({"key_expires_at": NOW}, Verdict.EXPIRED),
         ({"key_expires_at": BEFORE, "ent_status": "ended"}, Verdict.EXPIRED),
         ({"key_expires_at": BEFORE, "key_status": "revoked"}, Verdict.REVOKED),
+        ({"key_expires_at": BEFORE, "ent_status": "revoked"}, Verdict.EXPIRED),
+        ({"key_expires_at": AFTER, "ent_status": "revoked"}, Verdict.REVOKED),
     ],
 )
 def test_each_state_has_one_verdict(state, verdict):

@@ -142,6 +142,38 @@ def test_after_its_grace_the_old_key_is_revoked(client, working_key, clock):
     assert call(client, working_key).json["code"] == "revoked_key"
 
 
+@pytest.fixture
+def settled(client, admin, working_key, clock):
+    """A key that was rotated out, its grace over, and its successor; then their entitlement was revoked."""
+    new = post(client, working_key, "/v1/keys/rotate", {"grace_seconds": 60}).json["api_key"]
+    place = f"/v1/admin/entitlements/{call(client, new).json['entitlement']}/revoke"
+    clock.forward(seconds=61)
+    assert client.post(place, json={"reason": "abuse"}, headers=admin).status_code == 200
+    return working_key, new
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "/v1/payments"), ("get", "/v1/usage"), ("post", "/v1/billing-portal"), ("post", "/v1/keys/revoke")],
+)
+def test_a_key_that_was_replaced_gets_nothing_back_by_a_revocation(client, settled, method, path):
+    answer = getattr(client, method)(path, headers={"X-API-Key": settled[0]})
+    assert (answer.status_code, answer.json["code"]) == (401, "revoked_key")
+
+
+def test_a_living_key_of_a_revoked_entitlement_still_sees_the_account(client, settled):
+    answers = [call(client, settled[1], path) for path in ("/v1/payments", "/v1/usage", "/v1/whoami")]
+    assert [answer.status_code for answer in answers] == [200, 200, 401]
+
+
+def test_operators_see_which_key_had_expired_before_the_revocation(client, admin, settled):
+    listed = client.get("/v1/admin/keys", headers=admin).json["data"]
+    assert {item["hint"][-4:]: item["status"] for item in listed} == {
+        settled[0][-4:]: "expired",
+        settled[1][-4:]: "revoked",
+    }
+
+
 def test_rotation_shares_what_is_left_of_the_limits(client, small_key):
     call(client, small_key)
     new = post(client, small_key, "/v1/keys/rotate").json["api_key"]

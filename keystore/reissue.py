@@ -1,5 +1,6 @@
 """A new key to the account for whoever lost theirs, whatever state the entitlement is in: paid, pending, over."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,35 +35,65 @@ def reissue(
     issued = store.add_key(entitlement_id, now=now, mode=mode, seed=seed, scopes=(ACCOUNT_SCOPE,))
     session.flush()
     ends_at = now + timedelta(seconds=max(0, grace_seconds))
-    replaced = [key for key in _account_keys(session, entitlement_id, now) if key.id != issued.key_id]
+    keys = _keys_of(session, entitlement_id)
+    replaced = [key for key in keys if key.id != issued.key_id and ACCOUNT_SCOPE in key.scopes and _lives(key, now)]
     for key in replaced:
         key.successor_id = key.successor_id or issued.key_id
         key.expires_at = min(key.expires_at or ends_at, ends_at)
         if grace_seconds <= 0:
             key.status, key.revoked_at = "revoked", now
+    leading = _leading_to(issued.key_id, keys)
+    for key in replaced:
+        if key not in leading:  # it was rotated, and its successor revoked
+            key.successor_id = issued.key_id
     session.flush()
     return Reissued(issued, tuple(key.id for key in replaced), ends_at)
 
 
 def end_replaced(session: Session, store: Keystore, key_id: str, *, now: datetime) -> tuple[str, ...]:
     """End at once what a reissued key replaced. Gives the keys that still lived."""
-    query = select(ApiKey.id).where(ApiKey.successor_id == key_id, ApiKey.status != "revoked")
-    living = tuple(session.scalars(query))
+    living = tuple(key.id for key in _replaced_by(session, key_id) if _lives(key, now))
     for replaced in living:
         store.revoke(replaced, now=now)
     return living
 
 
 def replaced_by(session: Session, key_id: str) -> tuple[tuple[str, datetime], ...]:
-    """What a key replaced, newest first, with the moment at which each ends or ended."""
-    keys = session.scalars(select(ApiKey).where(ApiKey.successor_id == key_id).order_by(ApiKey.created_at.desc()))
-    ends = ((key.id, key.revoked_at or key.expires_at) for key in keys)
+    """What a reissued key replaced, newest first, with the moment at which each ends or ended."""
+    ends = ((key.id, _end(key)) for key in _replaced_by(session, key_id))
     return tuple((name, ends_at) for name, ends_at in ends if ends_at is not None)
 
 
-def _account_keys(session: Session, entitlement_id: str, now: datetime) -> list[ApiKey]:
-    query = select(ApiKey).where(ApiKey.entitlement_id == entitlement_id, ApiKey.status != "revoked")
-    keys = session.scalars(
-        query.order_by(ApiKey.created_at.desc(), ApiKey.id), execution_options={"populate_existing": True}
-    )
-    return [key for key in keys if ACCOUNT_SCOPE in key.scopes and (key.expires_at is None or key.expires_at > now)]
+def _replaced_by(session: Session, key_id: str) -> list[ApiKey]:
+    """Whatever leads to it and did not end before it was made: the rotated keys of a key that it replaced, too."""
+    made = session.get_one(ApiKey, key_id)
+    leading = _leading_to(key_id, _keys_of(session, made.entitlement_id))
+    return [key for key in leading if (end := _end(key)) is None or end >= made.created_at]
+
+
+def _leading_to(key_id: str, keys: list[ApiKey]) -> list[ApiKey]:
+    """Those of `keys` that have it as successor, or as successor of their successor, and so on; in their order."""
+    before: dict[str | None, list[str]] = defaultdict(list)
+    for key in keys:
+        before[key.successor_id].append(key.id)
+    found, reached = set[str](), [key_id]
+    while reached:
+        nearer = before.pop(reached.pop(), [])
+        found.update(nearer)
+        reached += nearer
+    return [key for key in keys if key.id in found]
+
+
+def _keys_of(session: Session, entitlement_id: str) -> list[ApiKey]:
+    """All, newest first, as committed or flushed by now."""
+    query = select(ApiKey).where(ApiKey.entitlement_id == entitlement_id)
+    query = query.order_by(ApiKey.created_at.desc(), ApiKey.id)
+    return list(session.scalars(query, execution_options={"populate_existing": True}))
+
+
+def _end(key: ApiKey) -> datetime | None:
+    return min(filter(None, (key.expires_at, key.revoked_at)), default=None)
+
+
+def _lives(key: ApiKey, now: datetime) -> bool:
+    return key.status != "revoked" and (key.expires_at is None or key.expires_at > now)

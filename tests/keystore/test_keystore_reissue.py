@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from keystore_samples import LATER, NOW, verdict
+from keystore_samples import LATER, NOW, rotate, verdict
 
 from keystore import UnknownEntitlement, Verdict
 from keystore.reissue import end_replaced, reissue, replaced_by
@@ -13,8 +13,8 @@ from keystore.reissue import end_replaced, reissue, replaced_by
 def replace(session, keys):
     """Reissue with a grace of a minute."""
 
-    def _replace(entitlement_id, *, grace_seconds=60, now=NOW):
-        return reissue(session, keys, entitlement_id, grace_seconds=grace_seconds, seed=b"9" * 32, now=now, mode="test")
+    def _replace(entitlement_id, *, grace_seconds=60, now=NOW, seed=b"9" * 32):
+        return reissue(session, keys, entitlement_id, grace_seconds=grace_seconds, seed=seed, now=now, mode="test")
 
     return _replace
 
@@ -78,3 +78,48 @@ def test_what_was_replaced_can_be_ended_before_its_grace(session, keys, active, 
 def test_an_unknown_entitlement_has_no_key_to_replace(replace):
     with pytest.raises(UnknownEntitlement):
         replace("ent_none")
+
+
+@pytest.fixture
+def rotated(keys, active):
+    """The key that the active one was rotated to; both work."""
+    return rotate(keys, active.key_id, grace_seconds=600).issued
+
+
+def names(replaced):
+    return [name for name, _ in replaced]
+
+
+def test_a_rotated_key_ends_with_its_successor(session, keys, active, rotated, replace):
+    new = replace(active.entitlement_id).issued.key_id
+    told = names(replaced_by(session, new))
+    ended = end_replaced(session, keys, new, now=NOW)
+    assert (set(told), set(ended)) == ({active.key_id, rotated.key_id}, {active.key_id, rotated.key_id})
+    assert verdict(keys, active) is Verdict.REVOKED
+
+
+def test_a_rotated_key_still_names_its_own_successor(keys, active, rotated, replace):
+    new = replace(active.entitlement_id).issued.key_id
+    assert [keys.get_key(key.key_id).successor_id for key in (active, rotated)] == [rotated.key_id, new]
+
+
+def test_a_rotated_key_ends_although_its_successor_was_revoked(session, keys, active, rotated, replace):
+    keys.revoke(rotated.key_id, now=NOW - timedelta(seconds=1))
+    new = replace(active.entitlement_id).issued.key_id
+    assert names(replaced_by(session, new)) == [active.key_id]
+    assert end_replaced(session, keys, new, now=NOW) == (active.key_id,)
+
+
+def test_what_a_reissued_key_replaced_stays_so_when_it_is_replaced_itself(session, keys, active, replace):
+    first = replace(active.entitlement_id).issued.key_id
+    second = replace(active.entitlement_id, seed=b"8" * 32).issued.key_id
+    assert names(replaced_by(session, first)) == [active.key_id]
+    assert set(names(replaced_by(session, second))) == {active.key_id, first}
+    assert end_replaced(session, keys, first, now=NOW) == (active.key_id,)
+
+
+def test_what_had_ended_before_was_not_replaced(session, keys, active, rotated, replace):
+    later = NOW + timedelta(seconds=601)
+    new = replace(active.entitlement_id, now=later).issued.key_id
+    assert names(replaced_by(session, new)) == [rotated.key_id]
+    assert end_replaced(session, keys, new, now=later) == (rotated.key_id,)

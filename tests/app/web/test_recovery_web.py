@@ -8,6 +8,7 @@ import pytest
 from app import create_app, links
 from app.models import Order, Parcel, Recovery
 from app.recovery import prepare
+from keystore.models import ApiKey
 
 EMAIL = "buyer@example.com"
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -75,6 +76,32 @@ def test_the_token_gives_a_new_key_and_says_when_the_old_one_ends(client, token,
 def test_the_same_token_gives_the_same_key(client, token):
     answers = [client.post("/v1/orders/recover/claim", json={"token": token, "end_old": "now"}) for _ in range(2)]
     assert answers[0].json["api_key"] == answers[1].json["api_key"]
+
+
+@pytest.fixture
+def rotated(client, bought, btcpay, clock):
+    """The order is paid and its key rotated to another, with a day on which both work: the headers of the two."""
+    first = {"X-API-Key": bought["api_key"]}
+    btcpay.pay(at=clock.now)
+    client.get(f"/v1/orders/{bought['id']}", headers=first)
+    second = client.post("/v1/keys/rotate", headers=first).json["api_key"]
+    return first, {"X-API-Key": second}
+
+
+def test_ending_the_old_keys_ends_what_was_rotated_before_too(client, rotated, token):
+    first = client.post("/v1/orders/recover/claim", json={"token": token}).json
+    working = [client.get("/v1/usage", headers=headers).status_code for headers in rotated]
+    again = client.post("/v1/orders/recover/claim", json={"token": token, "end_old": "now"}).json
+    ended = [client.get("/v1/usage", headers=headers).status_code for headers in rotated]
+    assert (working, ended) == ([200, 200], [401, 401])
+    assert (len(first["previous"]), again["api_key"]) == (2, first["api_key"])
+
+
+@pytest.mark.parametrize("end_old", ["now", "grace"])
+def test_the_answer_names_every_key_that_it_replaced(client, rotated, token, rows, end_old):
+    answer = client.post("/v1/orders/recover/claim", json={"token": token, "end_old": end_old}).json
+    others = {row.id for row in rows(ApiKey)} - {answer["key_id"]}
+    assert ({item["key_id"] for item in answer["previous"]}, len(others)) == (others, 2)
 
 
 def test_an_unknown_token_is_spent(client):

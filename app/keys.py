@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, books, failpoints, news
+from app import audit, books, failpoints, news, overrides
 from app.books import keystore
 from app.freshness import publish
 from app.models import Adjustment, Customer
@@ -41,7 +41,7 @@ UNSET = Unset()
 
 @dataclass(frozen=True, slots=True)
 class KeyChanges:
-    """What an operator changes. `limits` overrides the plan's rates by name; None goes back to the plan's own."""
+    """What an operator changes. `limits` overrides amounts of the plan by name; None goes back to the plan's own."""
 
     plan: str | Unset = UNSET
     limits: dict[str, int] | Unset | None = UNSET
@@ -79,8 +79,9 @@ def list_page(
 
 
 def create(tollgate: Tollgate, new: KeyOrder, *, actor: str) -> NewKey:
-    """Give a key away without an order: a grant on the ledger. Raises UnknownPlan, BadLimits."""
+    """Give a key away without an order: a grant on the ledger. Raises UnknownPlan, BadLimits, InvalidInput."""
     tollgate.catalog.plan(new.plan)
+    overrides.check_given(tollgate, new.plan, new.limits)
     now = tollgate.clock()
     with tollgate.db.write() as session:
         customer = Customer(id=new_id("cus"), email=new.email, created_at=now)
@@ -145,7 +146,10 @@ def revoke(tollgate: Tollgate, key_id: str, *, actor: str) -> KeyView:
 
 
 def patch(tollgate: Tollgate, key_id: str, changes: KeyChanges, *, actor: str) -> KeyView:
-    """Change plan, limits or name; what an operator says of the plan holds until the next payment buys another."""
+    """Change plan, limits or name; what an operator says of the plan holds until the next payment buys another.
+
+    Raises UnknownKey, UnknownPlan, BadLimits; InvalidInput for limits that the plan, as it is then, does not have.
+    """
     if not isinstance(changes.plan, Unset):
         tollgate.catalog.plan(changes.plan)
     now = tollgate.clock()
@@ -162,6 +166,10 @@ def patch(tollgate: Tollgate, key_id: str, changes: KeyChanges, *, actor: str) -
             _adjust(session, tollgate, before.entitlement, "plan", actor=actor, plan=changes.plan)
             changed = books.settle(session, tollgate, before.entitlement, now=now) or changed
         view = _view(tollgate, session, key_id)
+        if not isinstance(changes.limits, Unset):
+            overrides.check_given(tollgate, view.plan, view.limits)
+        elif view.plan != before.plan:
+            overrides.check_kept(tollgate, view.plan, view.limits)
         if changed:
             audit.write(
                 session, "key.changed", key_id, actor=actor, now=now, before=_audited(before), after=_audited(view)

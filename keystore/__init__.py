@@ -45,7 +45,7 @@ Caching: each change raises the entitlement's `version` and says so (`Change`); 
 from keystore.changes import Change, Issued, Rotated
 from keystore.errors import BadLimits, CounterStoreDown, KeystoreError, NotRotatable, UnknownEntitlement, UnknownKey
 from keystore.limits import Counter, FallbackCounter, MemoryCounter, RedisCounter
-from keystore.plans import Allowance, Count, Plan, Quota, Rate, rates_of
+from keystore.plans import Allowance, Count, Plan, Quota, Rate, limit_names, rates_of
 from keystore.records import KeyFilter, KeyInfo, KeyPage
 from keystore.secret import ParsedKey, Peppers, Secret, derive_seed, generate, hint, mac, parse
 from keystore.store import ACCOUNT_SCOPE, Keystore
@@ -84,6 +84,7 @@ __all__ = [
     "generate",
     "hint",
     "judge",
+    "limit_names",
     "mac",
     "parse",
     "rates_of",

@@ -44,8 +44,17 @@ def rates_of(plan: Plan, overrides: Mapping[str, int] | None) -> tuple[Rate, ...
     return tuple(rate._replace(limit=overrides.get(rate.name, rate.limit)) for rate in plan.rates)
 
 
+def limit_names(plan: Plan) -> tuple[str, ...]:
+    """What overrides may be called: the plan's rates, and its quota if it has one. No override makes a limit that the plan lacks."""
+    rates = tuple(rate.name for rate in plan.rates)
+    return rates if plan.quota is None else (*rates, QUOTA)
+
+
 def check_overrides(limits: Mapping[str, int]) -> None:
-    """Raises BadLimits for an amount that is no whole number from 1 to HIGHEST_LIMIT. To stop a key, suspend or revoke."""
+    """Raises BadLimits for an amount that is no whole number from 1 to HIGHEST_LIMIT. To stop a key, suspend or revoke.
+
+    Their names are for whoever knows the plan to check: `limit_names`.
+    """
     for name, limit in limits.items():
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= HIGHEST_LIMIT:
             raise BadLimits(name)

@@ -148,7 +148,7 @@ class Keystore:
         return self._changed(entitlement) if changed else None
 
     def set_limits(self, entitlement_id: str, limits: Mapping[str, int] | None) -> Change:
-        """Override amounts of the plan's rates by name; None goes back to the plan's. Raises UnknownEntitlement, BadLimits."""
+        """Override amounts of the plan by name (`limit_names`); None goes back to its own. Raises UnknownEntitlement, BadLimits."""
         check_overrides(limits or {})
         entitlement = self.lock(entitlement_id)
         entitlement.limits = dict(limits) if limits else None

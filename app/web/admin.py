@@ -34,7 +34,7 @@ class ListQuery(BaseModel):
 
 
 class KeyIn(BaseModel):
-    """A key to give away. `term_days` null: for ever. `limits` override the plan's rates by name."""
+    """A key to give away. `term_days` null: for ever. `limits` override the plan's rates, and its quota as `quota`, by name."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -47,7 +47,10 @@ class KeyIn(BaseModel):
 
 
 class KeyPatch(BaseModel):
-    """What to change; fields that are left out stay. `limits` null: back to the plan's own."""
+    """What to change; fields that are left out stay. `limits` null: back to the plan's own.
+
+    Limits that the plan does not have are refused: the new plan, where both change. So is a new plan without those that stay.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

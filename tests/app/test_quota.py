@@ -237,6 +237,6 @@ def test_a_key_that_used_up_its_quota_asks_no_database(tollgate, clocked, small_
 def test_a_plan_without_a_quota_reserves_nothing(tollgate, clocked, rows):
     plans = {"pro": replace(tollgate.catalog.plans["pro"], quota=None)}
     free = replace(tollgate, catalog=replace(tollgate.catalog, plans=plans))
-    key = keys.create(free, KeyOrder("pro", limits={"quota": 1}), actor="test")
+    key = keys.create(tollgate, KeyOrder("pro", limits={"quota": 1}), actor="test")
 
     assert (spend(Gate(free), key, 3), rows(QuotaBlock)) == ([Outcome.ALLOWED] * 3, [])

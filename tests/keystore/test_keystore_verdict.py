@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keystore import KeyRecord, Plan, Rate, Verdict, judge, rates_of
+from keystore import KeyRecord, Plan, Quota, Rate, Verdict, judge, limit_names, rates_of
 from keystore.verdict import works_until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -93,3 +93,16 @@ def test_a_record_does_not_show_its_mac():
 )
 def test_overrides_replace_amounts_by_name(overrides, limits):
     assert tuple(rate.limit for rate in rates_of(PLAN, overrides)) == limits
+
+
+@pytest.mark.parametrize(
+    ("plan", "names"),
+    [
+        (PLAN, ("burst", "minute")),
+        (Plan("pro", "Pro", PLAN.rates, Quota(5)), ("burst", "minute", "quota")),
+        (Plan("pro", "Pro", (), Quota(5)), ("quota",)),
+        (Plan("pro", "Pro"), ()),
+    ],
+)
+def test_overrides_are_called_as_the_limits_that_the_plan_has(plan, names):
+    assert limit_names(plan) == names

@@ -148,6 +148,45 @@ def test_null_goes_back_to_the_plans_limits(client, admin, create):
     assert client.patch(f"{KEYS}/{made['id']}", json={"limits": None}, headers=admin).json["limits"] is None
 
 
+STRAY = [{"minutes": 10}, {"minute": 10, "Minute": 5}, {"quota": 5}]
+
+
+@pytest.mark.parametrize("limits", STRAY)
+def test_limits_that_the_plan_lacks_are_refused(client, admin, create, limits):
+    place = f"{KEYS}/{create(limits={'minute': 7}).json['id']}"
+    answer = client.patch(place, json={"limits": limits, "name": "x"}, headers=admin)
+    assert (answer.status_code, answer.json["code"], answer.json["param"]) == (422, "invalid_request", "limits")
+    assert answer.json["detail"] == "/limits: the plan pro has only these limits: minute"
+    kept = client.get(place, headers=admin).json
+    assert (kept["limits"], kept["name"]) == ({"minute": 7}, None)
+
+
+@pytest.mark.parametrize("limits", STRAY)
+def test_no_key_is_made_with_limits_that_its_plan_lacks(client, admin, create, limits):
+    assert create(limits=limits).json["detail"] == "/limits: the plan pro has only these limits: minute"
+    assert client.get(KEYS, headers=admin).json["data"] == []
+
+
+@pytest.mark.parametrize(("plan", "status"), [("small", 200), ("team", 422)])
+def test_limits_are_those_of_the_plan_that_comes_with_them(client, admin, create, plan, status):
+    place = f"{KEYS}/{create().json['id']}"
+    answer = client.patch(place, json={"plan": plan, "limits": {"burst": 5}}, headers=admin)
+    assert answer.status_code == status
+    assert client.get(place, headers=admin).json["plan"] == {200: "small", 422: "pro"}[status]
+
+
+def test_a_plan_without_the_limits_that_stay_is_refused_and_says_how_to_go_on(client, admin, create):
+    place = f"{KEYS}/{create(plan='small', limits={'burst': 5, 'minute': 2}).json['id']}"
+    answer = client.patch(place, json={"plan": "pro"}, headers=admin)
+    assert (answer.status_code, answer.json["param"]) == (422, "plan")
+    assert client.get(place, headers=admin).json["plan"] == "small"
+    assert answer.json["detail"] == (
+        "/plan: the plan pro has only these limits: minute; this key has amounts of its own for burst. "
+        "Send limits too, or null for the plan's own"
+    )
+    assert client.patch(place, json={"plan": "pro", "limits": {"minute": 2}}, headers=admin).json["plan"] == "pro"
+
+
 def test_an_operator_revokes_at_once(client, admin, create):
     made = create().json
     client.post(f"{KEYS}/{made['id']}/revoke", headers=admin)

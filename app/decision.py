@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from keystore.periods import quota_of
 from keystore.plans import QUOTA, Count, Plan, rates_of
-from keystore.secret import ParsedKey, parse
 from keystore.verdict import KeyRecord, Verdict
 
 
@@ -152,12 +151,6 @@ def never_fits(cost: int, record: KeyRecord, plan: Plan) -> str:
     if quota is not None and cost > quota:
         return f"A request that costs {cost} can never pass: the quota is {quota} per paid period."
     return ""
-
-
-def credentials(headers: Headers, *, prefix: str) -> ParsedKey | Decision:
-    """The key of a request; a refusal when there is none, or nothing of its shape."""
-    text = key_text(headers)
-    return text if isinstance(text, Decision) else parse(text, prefix=prefix) or MALFORMED
 
 
 def key_text(headers: Headers) -> str | Decision:

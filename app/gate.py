@@ -21,7 +21,6 @@ from app.decision import (
     Headers,
     Outcome,
     Toll,
-    credentials,
     key_text,
     limit_detail,
     missing,
@@ -153,12 +152,10 @@ class Gate:
 
     def identify(self, headers: Headers) -> KeyRecord:
         """Who holds this key, paid or not: for order and renewal endpoints. Raises Denied for unknown and revoked keys."""
-        key = credentials(headers, prefix=self._prefix)
-        if isinstance(key, Decision):
-            raise Denied(key)
-        record = self._load(key)
-        if record is None:
-            raise Denied(UNKNOWN)
+        text = key_text(headers)
+        record = text if isinstance(text, Decision) else self._read(text)
+        if isinstance(record, Decision):
+            raise Denied(record)
         if judge(record, self._tollgate.clock()) is Verdict.EXPIRED or record.key_status == "revoked":
             raise Denied(Decision(Outcome.REVOKED_KEY, record, detail=DETAIL[Outcome.REVOKED_KEY]))
         return record

@@ -15,10 +15,8 @@ from providers.events import AgreementState
 def stopped(holding: Holding) -> tuple[str, str, str] | None:
     """Tone, title and text where something is wrong; None while all is well."""
     card = holding.card.state if holding.card else None
-    if holding.verdict is Verdict.SUSPENDED and card is AgreementState.PAUSED:
-        return "look", _("Paused"), _("Your subscription is paused, and so is your key. Manage your card to go on.")
-    if holding.verdict is Verdict.SUSPENDED:
-        return "look", _("Suspended"), _("Your key does not work at present. Please write to the operator.")
+    if holding.verdict in (Verdict.REVOKED, Verdict.SUSPENDED):
+        return _barred(holding.verdict, card)
     if holding.verdict is Verdict.ENDED and card is AgreementState.PAST_DUE:
         return (
             "over",
@@ -38,6 +36,14 @@ def stopped(holding: Holding) -> tuple[str, str, str] | None:
             _("Your key works until %(date)s. Pay or change the card before then.", date=_end(holding)),
         )
     return None
+
+
+def _barred(verdict: Verdict, card: AgreementState | None) -> tuple[str, str, str]:
+    if verdict is Verdict.REVOKED:
+        return "over", _("Revoked"), _("Your key does not work any more. Please write to the operator.")
+    if card is AgreementState.PAUSED:
+        return "look", _("Paused"), _("Your subscription is paused, and so is your key. Manage your card to go on.")
+    return "look", _("Suspended"), _("Your key does not work at present. Please write to the operator.")
 
 
 def lasts(holding: Holding, now: datetime) -> str:

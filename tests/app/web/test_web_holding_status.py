@@ -53,8 +53,10 @@ def test_a_working_key_reads_until_when(holding, text):
         (stand(card=Card(PAST_DUE, NOW, None), works_until=GRACE), "Your card could not be charged", "Your key works until 13 November 2026, 12:00 UTC."),
         (stand(Verdict.SUSPENDED, Card(PAUSED, SOON, None)), "Paused", "Manage your card"),
         (stand(Verdict.SUSPENDED), "Suspended", "write to the operator"),
+        (stand(Verdict.REVOKED), "Revoked", "does not work any more"),
+        (stand(Verdict.REVOKED, Card(PAST_DUE, NOW, None)), "Revoked", "does not work any more"),
     ],
-    ids=["ended", "ended unpaid", "past due", "paused", "suspended"],
+    ids=["ended", "ended unpaid", "past due", "paused", "suspended", "revoked", "revoked unpaid"],
 )  # fmt: skip
 @pytest.mark.usefixtures("reading")
 def test_what_is_wrong_comes_first(holding, title, words):

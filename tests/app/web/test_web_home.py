@@ -7,6 +7,9 @@ from html import unescape
 import pytest
 from sqlalchemy import text
 
+from app import keys
+from app.operators import entitlements
+from keystore.models import ApiKey, Entitlement
 from providers.base import Unavailable
 from providers.events import Agreement, AgreementState, CheckoutState, Money, PaymentFact, PaymentState, Price
 
@@ -286,3 +289,22 @@ def test_a_key_that_only_calls_looks_but_does_not_act(web_tollgate, paid, client
     page = client.get(f"/orders/{paid}").text
     assert ("Your plan" in page, "/renewal" in page) == (True, False)
     assert client.get(f"/orders/{paid}/renewal", query_string=BITCOIN).status_code == 404
+
+
+@pytest.fixture
+def revoke(web_tollgate, rows):
+    """What an operator does about abuse."""
+    return lambda: entitlements.revoke(web_tollgate, rows(Entitlement)[0].id, reason="abuse", actor="test")
+
+
+def test_the_page_of_a_revoked_key_promises_nothing(look, revoke):
+    revoke()
+    page = look()
+    assert (title(page), "Valid until" in page, "Try it" in page, "/renewal" in page) == ("Revoked", False, False, False)
+
+
+def test_a_key_that_was_replaced_opens_no_page_after_a_revocation(web_tollgate, client, paid, revoke, rows, clock):
+    keys.rotate(web_tollgate, rows(ApiKey)[0].id, grace_seconds=60, actor="test")
+    clock.forward(seconds=61)
+    revoke()
+    assert client.get(f"/orders/{paid}").status_code == 404

@@ -135,9 +135,11 @@ def revoke(tollgate: Tollgate, key_id: str, *, actor: str) -> KeyView:
     """Ends one key at once and for good. Doing it twice is no error. Raises UnknownKey."""
     now = tollgate.clock()
     with tollgate.db.write() as session:
+        store = keystore(session, tollgate)
+        own = store.get_key(key_id).record.key_status  # what it belongs to may be revoked, and restored later
         before = _view(tollgate, session, key_id)
-        changed = keystore(session, tollgate).revoke(key_id, now=now)
-        if before.status != "revoked":
+        changed = store.revoke(key_id, now=now)
+        if own != "revoked":
             audit.write(session, "key.revoked", key_id, actor=actor, now=now, before={"status": before.status})
             news.of_key(session, "key.revoked", key_id, now=now)
         view = _view(tollgate, session, key_id)

@@ -193,6 +193,14 @@ def test_an_operator_revokes_at_once(client, admin, create):
     assert client.get("/v1/whoami", headers={"X-API-Key": made["api_key"]}).json["code"] == "revoked_key"
 
 
+def test_a_key_that_ends_under_a_revoked_entitlement_is_in_the_audit_log(client, admin, create):
+    made = create().json
+    client.post(f"/v1/admin/entitlements/{made['entitlement']}/revoke", json={"reason": "x"}, headers=admin)
+    [client.post(f"{KEYS}/{made['id']}/revoke", headers=admin) for _ in range(2)]
+    entries = client.get(f"/v1/admin/audit?target={made['id']}", headers=admin).json["data"]
+    assert [entry["action"] for entry in entries].count("key.revoked") == 1
+
+
 def test_an_operator_rotates(client, admin, create):
     made = create().json
     answer = client.post(f"{KEYS}/{made['id']}/rotate", json={"grace_seconds": 0}, headers=admin).json

@@ -300,7 +300,12 @@ def revoke(web_tollgate, rows):
 def test_the_page_of_a_revoked_key_promises_nothing(look, revoke):
     revoke()
     page = look()
-    assert (title(page), "Valid until" in page, "Try it" in page, "/renewal" in page) == ("Revoked", False, False, False)
+    assert (title(page), "Valid until" in page, "Try it" in page, "/renewal" in page) == (
+        "Revoked",
+        False,
+        False,
+        False,
+    )
 
 
 def test_a_key_that_was_replaced_opens_no_page_after_a_revocation(web_tollgate, client, paid, revoke, rows, clock):

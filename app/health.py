@@ -3,7 +3,7 @@
 import logging
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.models import Order, Parcel, Receipt
@@ -30,16 +30,20 @@ def readiness(tollgate: Tollgate) -> list[str]:
 def revision(tollgate: Tollgate) -> str | None:
     """What the database was migrated to, without Alembic, which is large. None where all of that was taken back.
 
-    Raises SQLAlchemyError where it never was, or does not answer.
+    For a start: no thread is begun, so a server may fork afterwards. Raises SQLAlchemyError where it never was, or does not answer.
     """
     with tollgate.db.engine.connect() as connection:
-        current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return current
 
 
 def _database(tollgate: Tollgate) -> list[str]:
     try:
-        current = revision(tollgate)
+        current = tollgate.db.ask(_revision)  # one that hangs is no database
     except SQLAlchemyError as error:
         log.warning("not ready: %s", error)
         return ["the database does not answer, or was never migrated: tollgate db upgrade"]

@@ -11,6 +11,7 @@ from app.gate import Gate
 from app.pricing import PriceBook
 from app.rails import build_rails
 from app.tollgate import Tollgate
+from app.turns import Turns
 from app.web import fast, shell
 from keystore.limits import Counter, FallbackCounter, MemoryCounter, RedisCounter
 
@@ -21,7 +22,7 @@ def assemble(settings: Settings) -> Tollgate:
     return Tollgate(
         settings=settings,
         catalog=catalog_file.load(settings),
-        db=Database(settings.database_url),
+        db=Database(settings.database_url, turn=Turns(settings.threads).turn),
         providers=build_rails(settings),
         peppers=settings.peppers,
         counter=make_counter(settings),

@@ -40,6 +40,8 @@ def command(*, upgrade: bool, server: str) -> None:
     if upgrade:
         runner.upgrade(settings.database_url)
     module, options = (GRANIAN, granian(settings)) if server == "granian" else ("gunicorn", gunicorn())
+    if server == "granian":
+        os.environ["THREADS"] = str(granian_threads(settings))  # so that the application knows
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     os.execv(sys.executable, [sys.executable, "-m", module, *options, APPLICATION])  # noqa: S606 (no shell, nothing of a user's in it)
 
@@ -65,15 +67,19 @@ def gunicorn() -> list[str]:
     return ["--config", str(ROOT / "gunicorn.conf.py"), "--pythonpath", str(ROOT)]
 
 
+def granian_threads(settings: Settings) -> int:
+    """In each worker process."""
+    return settings.threads if "threads" in settings.model_fields_set else GRANIAN_THREADS
+
+
 def granian(settings: Settings) -> list[str]:
     """The same, in granian's words. Proxies need no word: the application itself reads X-Forwarded-For from TRUSTED_PROXIES."""
     host, _, port = settings.address.rpartition(":")
-    threads = settings.threads if "threads" in settings.model_fields_set else GRANIAN_THREADS
     unix = settings.address.startswith("unix:")
     return [
         *("--interface", "wsgi", "--http", "1", "--no-ws"),
         *(["--uds", settings.address.removeprefix("unix:")] if unix else ["--host", host.strip("[]"), "--port", port]),
-        *("--workers", str(settings.web_concurrency), "--blocking-threads", str(threads)),
+        *("--workers", str(settings.web_concurrency), "--blocking-threads", str(granian_threads(settings))),
         "--respawn-failed-workers",  # or one that dies takes all others with it
         *("--workers-kill-timeout", STOP_SECONDS, "--no-access-log", "--log-level", "error"),
     ]

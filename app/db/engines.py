@@ -5,12 +5,12 @@ snapshot went stale. synchronous=FULL because an acknowledged webhook must survi
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 
 BUSY_SECONDS = 5
 ALONE = "alone"  # execution option: one statement, which needs no transaction around it
-POSTGRESQL = {
+POSTGRESQL: dict[str, str | int] = {
     "connect_timeout": 3,
     "options": "-c statement_timeout=15000 -c lock_timeout=10000",
     # The server keeps those two. A host that vanishes (power, network) keeps nothing, and says nothing: without these
@@ -23,11 +23,17 @@ POSTGRESQL = {
 }
 # A statement that nobody waits for any more frees its thread soon; one that waits for a lock is rolled back instead of being done unheard.
 SOON = {"options": "-c statement_timeout=2000 -c lock_timeout=900"}
+# Of several hosts. What only reads meets no refusal by which it would notice that its host is the primary no more, or never was: from
+# a standby that lags, a key that was revoked would pass. Not of a single one: a primary that was told to write nothing answers reads.
+WRITING = {"target_session_attrs": "read-write"}
 READ_ONLY = "25006"  # SQLSTATE
 
 
 def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
     """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). What the URL says goes before what we think.
+
+    Several hosts, of which the one is used that writes: `postgresql://user:password@/name?host=h1:5432&host=h2:5432`, or
+    `…@/name?host=h1,h2&port=5432,5432`, or at the usual port `…@h1,h2/name`.
 
     `alone`: for single statements. Of four packets to PostgreSQL that leaves one: connections are neither asked whether
     they still work nor told to begin and to end a transaction.
@@ -37,7 +43,7 @@ def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
         return _sqlite(str(url))
     if parsed.get_driver_name() != "psycopg":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    options = POSTGRESQL | (SOON if alone else {})
+    options = POSTGRESQL | (WRITING if _has_several_hosts(parsed) else {}) | (SOON if alone else {})
     engine = create_engine(
         parsed,
         pool_size=pool_size,
@@ -54,6 +60,11 @@ def make_engine(url: str, *, pool_size: int = 8, alone: bool = False) -> Engine:
             context.is_disconnect = True
 
     return engine
+
+
+def _has_several_hosts(url: URL) -> bool:
+    _, parameters = url.get_dialect()().create_connect_args(url)  # whichever way they are spelled, libpq gets a list
+    return "," in parameters.get("host", "")
 
 
 def _sqlite(url: str) -> Engine:

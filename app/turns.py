@@ -5,14 +5,17 @@ few threads are never let in: they say no to whoever comes next, and decide on t
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, local
+from time import monotonic
 
 from app import audit
-from app.db import PROMPT_SECONDS, DatabaseDown
+from app.db import DatabaseDown
 
 SPARE = 2  # threads of a process
+STUCK_SECONDS = 1.0  # in which nobody came or went: then it does not answer; busy it would
+LONGEST_SECONDS = 5.0  # that one waits for a database that is busy
 
 log = logging.getLogger(__name__)
 
@@ -20,31 +23,36 @@ log = logging.getLogger(__name__)
 class Turns:
     """One per process. Thread-safe. For requests only: whoever works in the background holds up nobody."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, *, clock: Callable[[], float] = monotonic) -> None:
         self._free = BoundedSemaphore(max(1, threads - SPARE))
         self._here = local()  # `taken`: by this thread
-        self._is_stuck = False  # somebody waited in vain, and nobody was served since
+        self._clock = clock
+        self._moved = clock()  # when somebody last came or went
+        self._is_told = False  # in the log, since somebody last went
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """For a session, and those inside it. Raises DatabaseDown where none comes free in time; at once where others waited already."""
+        """For a session, and those inside it. Raises DatabaseDown where none comes free: at once where it is stuck already."""
         if audit.request_id.get() is None or getattr(self._here, "taken", False):
             yield
             return
         self._wait()
-        self._here.taken = True
+        self._here.taken, self._moved = True, self._clock()
         try:
             yield
-            self._is_stuck = False
         finally:
-            self._here.taken = False
+            self._here.taken, self._moved, self._is_told = False, self._clock(), False
             self._free.release()
 
     def _wait(self) -> None:
-        was_stuck = self._is_stuck
-        if self._free.acquire(timeout=0 if was_stuck else PROMPT_SECONDS):
-            return
-        self._is_stuck = True
-        if not was_stuck:
-            log.warning("requests wait for the database: more than so many are answered 503")
-        raise DatabaseDown("too many wait for it")
+        at_last = self._clock() + LONGEST_SECONDS
+        while not self._free.acquire(timeout=max(0.0, self._patience(at_last))):
+            if self._patience(at_last) <= 0:
+                if not self._is_told:
+                    self._is_told = True
+                    log.warning("the database holds up requests: those that come on top are answered 503")
+                raise DatabaseDown("too many wait for it")
+
+    def _patience(self, at_last: float) -> float:
+        """Seconds until somebody has to come or go."""
+        return min(self._moved + STUCK_SECONDS, at_last) - self._clock()

@@ -14,7 +14,9 @@ from chaos_load import Answer, load
 from chaos_postgresql import own_postgresql
 from chaos_shop import OUTAGE, describe, open_shop
 
-THREADS, SPARE = 4, 2
+from app.turns import SPARE, STUCK_SECONDS
+
+THREADS = 4
 TOKEN = "r2Qx8Tn4Yb6Hs1Mf3Pc5"
 SETTINGS = {"THREADS": str(THREADS), "SERVICE_TOKENS": TOKEN, "LOG_LEVEL": "INFO"}
 PROMPT = 0.5  # seconds; a question that is late takes 0.25 of them, and the machine has other things to do
@@ -84,7 +86,7 @@ def timed(method, url, **options):
 
 
 def test_a_key_that_is_known_is_decided_on_at_once(outage):
-    assert (outage.first.status, outage.first.seconds < 1) == (200, True)
+    assert (outage.first.status, outage.first.seconds < STUCK_SECONDS + PROMPT) == (200, True)
 
 
 def test_it_works_on_for_as_long_as_the_database_hangs(outage):

@@ -120,7 +120,11 @@ class ClusterWire:
     def _learn(self, *, failed: str | None = None) -> None:
         """Begin to read the map anew, unless somebody does."""
         if self._learning.acquire(blocking=False):
-            Thread(target=self._read_map, args=(failed,), name="redis-cluster-map", daemon=True).start()
+            try:
+                Thread(target=self._read_map, args=(failed,), name="redis-cluster-map", daemon=True).start()
+            except RuntimeError:  # no thread to be had: the next failure tries again
+                self._learning.release()
+                log.warning("the map of the Redis Cluster is not read anew: there is no thread for it")
 
     def _read_map(self, failed: str | None) -> None:
         try:

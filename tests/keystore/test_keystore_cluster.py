@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -129,6 +130,40 @@ def test_a_first_node_that_is_dead_does_not_matter(redis_cluster):
         dead = f"127.0.0.1:{closed.getsockname()[1]}"
         counter = RedisCounter(redis_cluster.url.replace("//", f"//{dead},"), timeout=5)
         assert counter.count("ent_1", ()).admitted
+
+
+@pytest.fixture
+def no_thread():
+    """While it lasts no thread can be started: there is no room for its stack."""
+
+    @contextmanager
+    def _no_thread():
+        threading.stack_size(1 << 47)
+        try:
+            yield
+        finally:
+            threading.stack_size(0)
+
+    return _no_thread
+
+
+def test_where_no_thread_is_to_be_had_to_learn_of_the_nodes_the_next_request_tries_again(redis_cluster, no_thread):
+    shared = RedisCounter(redis_cluster.url, timeout=TIMEOUT, namespace=f"test-{time.monotonic_ns()}")
+    counter = FallbackCounter(shared, workers_total=4, breaker_seconds=0, place=shared.place)
+    with no_thread():
+        alone = counter.count("ent_1", RATES)
+    found = any(not counter.count("ent_1", RATES).degraded for _ in range(20))
+
+    assert (alone.degraded, found) == (True, True)
+
+
+def test_a_move_is_followed_without_one(cluster_counter, redis_cluster, no_thread):
+    cluster_counter.count("ent_1", RATES)
+    redis_cluster.move(cluster_counter._key("ent_1"))
+    with no_thread():
+        followed = cluster_counter.count("ent_1", RATES)
+
+    assert followed.allowances[0].remaining == 498
 
 
 def test_a_cluster_that_is_nowhere_is_said_to_be_down_in_time():

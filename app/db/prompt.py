@@ -81,7 +81,10 @@ class Prompt:
         return answer
 
     def _answer_in_time(self, question: Callable[[Connection], T], late: Callable[[T], None] | None) -> T:
-        asked = self.threads.submit(self._answer, self._engine, question)
+        try:
+            asked = self.threads.submit(self._answer, self._engine, question)
+        except RuntimeError as error:
+            raise Slow("no thread to be had") from error
         try:
             return asked.result(self._patience if self._answered.is_set() else FIRST_SECONDS)
         except Slow:

@@ -1,6 +1,7 @@
 """A late answer is one request's; only several in a row mean that the database is away."""
 
 import logging
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -46,3 +47,23 @@ def test_an_answer_in_between_shows_that_it_is_there(database):
     [(ask_too_much(database), ask(database)) for _ in range(4)]
 
     assert not database.is_resting
+
+
+@pytest.fixture
+def no_thread():
+    """No thread can be started: there is no room for its stack."""
+    threading.stack_size(1 << 47)
+    yield
+    threading.stack_size(0)
+
+
+def test_where_no_thread_is_to_be_had_there_is_no_answer_either(postgresql_url, no_thread):
+    database = Database(postgresql_url)
+    with pytest.raises(DatabaseDown):
+        ask(database)
+    threading.stack_size(0)
+    database._reads._rest_until = 0.0
+
+    assert ask(database) == 1
+    database._reads.threads.shutdown()
+    database.engine.dispose()

@@ -14,7 +14,7 @@ from app import audit
 from app.db import DatabaseDown
 
 SPARE = 2  # threads of a process
-STUCK_SECONDS = 1.0  # in which nobody came or went: then it does not answer; busy it would
+STUCK_SECONDS = 1.0  # in which nobody came or was served: then it does not answer; busy it would
 LONGEST_SECONDS = 5.0  # that one waits for a database that is busy
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ class Turns:
         self._free = BoundedSemaphore(max(1, threads - SPARE))
         self._here = local()  # `taken`: by this thread
         self._clock = clock
-        self._moved = clock()  # when somebody last came or went
-        self._is_told = False  # in the log, since somebody last went
+        self._moved = clock()  # when somebody last came or was served
+        self._is_stuck = False  # somebody was refused, and nobody served since
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -37,19 +37,23 @@ class Turns:
             yield
             return
         self._wait()
-        self._here.taken, self._moved = True, self._clock()
+        self._here.taken = True
+        if not self._is_stuck:
+            self._moved = self._clock()
         try:
             yield
+            # Only here: who fails shows nothing, for connections to a database that hangs are given up every few seconds.
+            self._moved, self._is_stuck = self._clock(), False
         finally:
-            self._here.taken, self._moved, self._is_told = False, self._clock(), False
+            self._here.taken = False
             self._free.release()
 
     def _wait(self) -> None:
         at_last = self._clock() + LONGEST_SECONDS
         while not self._free.acquire(timeout=max(0.0, self._patience(at_last))):
             if self._patience(at_last) <= 0:
-                if not self._is_told:
-                    self._is_told = True
+                if not self._is_stuck:
+                    self._is_stuck = True
                     log.warning("the database holds up requests: those that come on top are answered 503")
                 raise DatabaseDown("too many wait for it")
 

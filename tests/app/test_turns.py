@@ -97,6 +97,20 @@ def test_a_first_request_after_a_quiet_hour_finds_nothing_stuck():
     assert [stay.result() for stay in stays] == ["in"] * THREADS
 
 
+def test_one_that_fails_is_no_reason_to_wait_again(turns, busy):
+    """A connection is given up; the next request has its turn, and hangs as well."""
+    seconds_until_refused(turns)
+    turns._free.release()  # as if one of the two had never come
+    with ThreadPoolExecutor(1) as many:
+        assert isinstance(many.submit(asked, fail, turns).exception(), ZeroDivisionError)
+        stays = many.submit(asked, stay_for, turns, 0.5)
+        time.sleep(0.1)
+        refused = seconds_until_refused(turns)
+    turns._free.acquire()
+
+    assert (refused < 0.1, stays.result()) == (True, "in")
+
+
 def test_one_that_fails_gives_its_turn_back(turns):
     with suppress(ZeroDivisionError):
         asked(fail, turns)

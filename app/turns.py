@@ -1,21 +1,22 @@
 """How many requests may be at the database at once. One that hangs must not take the threads that the gate needs.
 
-A server whose kernel answers for it is given up by nothing in the driver, and no request can be taken off its thread. So a
-few threads are never let in: they say no to whoever comes next, and decide on the keys that are known.
+A server whose kernel answers for it is given up by nothing in the driver, and no request can be taken off its thread. So two
+threads of a process are never let in. One of them may wait for its turn, as long as a busy database needs; the other one says
+no to whoever comes next, and decides on the keys that are known.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore, local
-from time import monotonic
+from threading import Lock, local
 
 from app import audit
 from app.db import DatabaseDown
 
 SPARE = 2  # threads of a process
-STUCK_SECONDS = 1.0  # in which nobody came or was served: then it does not answer; busy it would
-LONGEST_SECONDS = 5.0  # that one waits for a database that is busy
+SHORT_SECONDS = 0.25  # that either of them waits
+LONG_SECONDS = 5.0  # that one of them waits
 
 log = logging.getLogger(__name__)
 
@@ -23,40 +24,71 @@ log = logging.getLogger(__name__)
 class Turns:
     """One per process. Thread-safe. For requests only: whoever works in the background holds up nobody."""
 
-    def __init__(self, threads: int, *, clock: Callable[[], float] = monotonic) -> None:
-        self._free = BoundedSemaphore(max(1, threads - SPARE))
+    def __init__(self, threads: int) -> None:
+        self._free = Places(max(1, threads - SPARE))
+        self._bench = Lock()  # of the one that waits long
         self._here = local()  # `taken`: by this thread
-        self._clock = clock
-        self._moved = clock()  # when somebody last came or was served
         self._is_stuck = False  # somebody was refused, and nobody served since
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """For a session, and those inside it. Raises DatabaseDown where none comes free: at once where it is stuck already."""
+        """For a session, and those inside it. Raises DatabaseDown where none comes free: at once where others were refused already."""
         if audit.request_id.get() is None or getattr(self._here, "taken", False):
             yield
             return
-        self._wait()
+        if not self._wait():
+            if not self._is_stuck:
+                log.warning("the database holds up requests: those that come on top are answered 503")
+            self._is_stuck = True
+            raise DatabaseDown("too many wait for it")
         self._here.taken = True
-        if not self._is_stuck:
-            self._moved = self._clock()
         try:
             yield
-            # Only here: who fails shows nothing, for connections to a database that hangs are given up every few seconds.
-            self._moved, self._is_stuck = self._clock(), False
+            self._is_stuck = (
+                False  # who fails shows nothing: connections to a database that hangs are given up every few seconds
+            )
         finally:
             self._here.taken = False
-            self._free.release()
+            self._free.give_back()
 
-    def _wait(self) -> None:
-        at_last = self._clock() + LONGEST_SECONDS
-        while not self._free.acquire(timeout=max(0.0, self._patience(at_last))):
-            if self._patience(at_last) <= 0:
-                if not self._is_stuck:
-                    self._is_stuck = True
-                    log.warning("the database holds up requests: those that come on top are answered 503")
-                raise DatabaseDown("too many wait for it")
+    def _wait(self) -> bool:
+        if not self._bench.acquire(blocking=False):
+            return self._free.take(timeout=0 if self._is_stuck else SHORT_SECONDS)
+        try:
+            return self._free.take(timeout=LONG_SECONDS)
+        finally:
+            self._bench.release()
 
-    def _patience(self, at_last: float) -> float:
-        """Seconds until somebody has to come or go."""
-        return min(self._moved + STUCK_SECONDS, at_last) - self._clock()
+
+class Places:
+    """A semaphore that is fair: of threading's, whoever gave a place back may have it again before those that wait are awake."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._lock = Lock()
+        self._waiting: deque[Lock] = deque()
+
+    def take(self, *, timeout: float) -> bool:
+        """Whether there was one within so many seconds."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            called = Lock()
+            called.acquire()
+            self._waiting.append(called)
+        if called.acquire(timeout=timeout):
+            return True
+        with self._lock:
+            if called not in self._waiting:  # handed over in the last moment
+                return True
+            self._waiting.remove(called)
+        return False
+
+    def give_back(self) -> None:
+        """To whoever has waited longest."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1

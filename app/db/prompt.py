@@ -81,10 +81,12 @@ class Prompt:
         return answer
 
     def _answer_in_time(self, question: Callable[[Connection], T], late: Callable[[T], None] | None) -> T:
+        wanted = [question]
         try:
-            asked = self.threads.submit(self._answer, self._engine, question)
-        except RuntimeError as error:
-            raise Slow("no thread to be had") from error
+            asked = self.threads.submit(lambda: self._answer(self._engine, wanted.pop()))
+        except RuntimeError as error:  # no thread to be had; but one that comes free would take it up
+            wanted.clear()
+            raise Slow from error
         try:
             return asked.result(self._patience if self._answered.is_set() else FIRST_SECONDS)
         except Slow:

@@ -142,7 +142,9 @@ def _invalid_input(error: problems.InvalidInput) -> Response:
 
 
 def _bad_limits(_error: BadLimits) -> Response:
-    return invalid([("/limits", "name rates of the plan, each with a whole number from 1 to a thousand million")])
+    return invalid(
+        [("/limits", "name rates of the plan, or its quota, each with a whole number from 1 to a thousand million")]
+    )
 
 
 def invalid(errors: list[tuple[str, str]], *, status: int = 422) -> Response:

@@ -1,6 +1,5 @@
 """A new key to the account for whoever lost theirs, whatever state the entitlement is in: paid, pending, over."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,14 +72,9 @@ def _replaced_by(session: Session, key_id: str) -> list[ApiKey]:
 
 def _leading_to(key_id: str, keys: list[ApiKey]) -> list[ApiKey]:
     """Those of `keys` that have it as successor, or as successor of their successor, and so on; in their order."""
-    before: dict[str | None, list[str]] = defaultdict(list)
-    for key in keys:
-        before[key.successor_id].append(key.id)
-    found, reached = set[str](), [key_id]
-    while reached:
-        nearer = before.pop(reached.pop(), [])
-        found.update(nearer)
-        reached += nearer
+    found: set[str] = set()
+    while nearer := {key.id for key in keys if key.successor_id in {key_id, *found}} - found:
+        found |= nearer
     return [key for key in keys if key.id in found]
 
 

@@ -60,7 +60,7 @@ class Verdict(StrEnum):
 def judge(record: KeyRecord, now: datetime) -> Verdict:
     """The verdict on a key at `now`. What can never work again is said before what may still change.
 
-    Of the key before of its entitlement: a living key of a revoked one still opens the account, a dead key nothing.
+    The key's own end comes before its entitlement's: a living key of a revoked one still opens the account, a dead key nothing.
     """
     expired = record.key_expires_at is not None and record.key_expires_at <= now
     if record.key_status == "revoked" or (record.ent_status == "revoked" and not expired):

@@ -7,6 +7,7 @@ whatever X-Forwarded-* says, it decides nothing.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -23,7 +24,8 @@ from app.ratelimit_headers import headers_of
 
 PATH = "/v1/authz"
 NGINX_KNOWS = (200, 401, 403)
-MOST_TERMS = 50  # in a query: each is read before anybody has shown a key
+MOST_TERMS, LONGEST_TERM = 50, 12  # in a query: each is read before anybody has shown a key
+DEAR = ("cost", "scope", "feature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,16 @@ def authorize(
 
 @lru_cache(maxsize=256)
 def read_route(query: str) -> Route:
-    """Of a name that stands there twice the first counts, and strange ones are let be: a client's query can only be appended.
+    """Of a name that stands there twice the first counts, and unknown ones are ignored: a client's query can only be appended.
 
-    Raises ValidationError; also for `scopes` and `Cost`, which would open a dear route to everybody if they were let be.
+    Raises ValidationError; also for `scopes`, `scop`, `Cost` and the like: ignored, they would open a dear route to everybody.
     """
     if query.count("&") >= MOST_TERMS:
         raise _wrong("query", f"no more than {MOST_TERMS} names are read")
     terms = dict(reversed(parse_qsl(query, keep_blank_values=True)))
-    for name in terms:
-        meant = name.lower().removesuffix("s")
-        if meant in Route.model_fields and name != meant:
-            raise _wrong(name, f"is called {meant}")
+    for name in terms.keys() - Route.model_fields.keys():
+        if len(name) <= LONGEST_TERM and (meant := get_close_matches(name.lower(), DEAR, n=1, cutoff=0.7)):
+            raise _wrong(name, f"is called {meant[0]}")
     return Route.model_validate(terms)
 
 

@@ -76,14 +76,14 @@ class Resting:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[tuple[float, Callable[[], None]]] = SimpleQueue()
-        self._turns = resting.Turns()
+        self._pace = resting.Pace()
         Thread(target=self._give, name="resting", daemon=True).start()
 
     def take(self, answer: Callable[[], None]) -> bool:
         """Whether there was room for one more."""
         if self._waiting.qsize() >= resting.MOST:
             return False
-        self._waiting.put((self._turns.take(time.monotonic()), answer))
+        self._waiting.put((self._pace.due(time.monotonic()), answer))
         return True
 
     def _give(self) -> None:

@@ -60,7 +60,7 @@ class Worker(LingeringWorker):
         super().__init__(*args, **more)
         self._unsent: dict[TConn, Later] = {}  # of requests that just ended
         self._waiting: deque[tuple[float, TConn, Later]] = deque()  # and when each is due
-        self._turns = resting.Turns()
+        self._pace = resting.Pace()
 
     def load_wsgi(self) -> None:
         """Put ourselves around the application."""
@@ -96,7 +96,7 @@ class Worker(LingeringWorker):
         if later is None:
             super().finish_request(conn, fs)
             return
-        self._waiting.append((self._turns.take(time.monotonic()), conn, later))
+        self._waiting.append((self._pace.due(time.monotonic()), conn, later))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Until something happens, for so many seconds at most."""

@@ -10,13 +10,13 @@ LONGEST = 2.0  # seconds that one waits: proxies give up after three, and would 
 MOST = 256  # that wait at once; more are given at once
 
 
-class Turns:
+class Pace:
     """When each of them is given, on any clock in seconds."""
 
     def __init__(self) -> None:
         self._last = 0.0
 
-    def take(self, now: float) -> float:
+    def due(self, now: float) -> float:
         """The moment for one that is ready now. Never before that of an earlier one."""
         self._last = min(max(self._last, now) + GAP, now + LONGEST)
         return self._last

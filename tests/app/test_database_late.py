@@ -67,3 +67,16 @@ def test_where_no_thread_is_to_be_had_there_is_no_answer_either(postgresql_url, 
     assert ask(database) == 1
     database._reads.threads.shutdown()
     database.engine.dispose()
+
+
+def test_a_step_for_which_there_is_no_thread_is_not_done_later(postgresql_url, no_thread):
+    database, done = Database(postgresql_url), []
+    with pytest.raises(DatabaseDown):
+        database.do(lambda _: done.append("unheard"))
+    threading.stack_size(0)
+    database._writes._rest_until = 0.0
+    database.do(lambda _: done.append("asked again"))
+    database._writes.threads.shutdown()
+    database.engine.dispose()
+
+    assert done == ["asked again"]

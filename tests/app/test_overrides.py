@@ -47,9 +47,9 @@ def test_it_is_in_nobodys_way(sold, key, changes):
     ("plans", "changes", "said"),
     [
         ((BY_HOUR,), {"limits": {"minute": 2}}, "the plan pro has only these limits: hour"),
-        ((TEAM,), {"limits": {"minute": 2}}, "the plan pro is not in the catalogue"),
+        ((TEAM,), {"limits": {"minute": 2}}, "the plan pro has no limits, or is not in the catalogue"),
         ((TEAM,), {"plan": "team", "limits": {"minute": 2}}, "the plan team has only these limits: hour, quota"),
-        ((Plan("pro", "Pro"),), {"limits": {"minute": 2}}, "the plan pro has no limits"),
+        ((Plan("pro", "Pro"),), {"limits": {"minute": 2}}, "the plan pro has no limits, or is not in the catalogue"),
     ],
 )
 def test_what_would_do_nothing_is_refused(sold, key, plans, changes, said):

@@ -173,6 +173,12 @@ def test_the_route_has_its_cost(ask, working_key):
         ("mode=nginx2&Scope=reports:read", "Scope"),
         ("cost=1&scopes=reports:read", "scopes"),
         ("FEATURES=forecasts", "FEATURES"),
+        ("scop=reports:read", "scop"),
+        ("cots=5", "cots"),
+        ("feat=reports", "feat"),
+        ("featrue=reports", "featrue"),
+        ("scope[]=reports:read", "scope[]"),
+        ("scope%20=reports:read", "scope "),
         ("a&" * 60, "query"),
     ],
 )
@@ -188,7 +194,7 @@ def test_senseless_terms_are_told_to_nginx_in_its_way(ask, working_key):
 
 
 def test_a_query_that_a_client_appended_changes_nothing(ask, working_key):
-    answer = ask(working_key, "/v1/authz?cost=5&cost=1&key=x&unknown=1")
+    answer = ask(working_key, "/v1/authz?cost=5&cost=1&key=x&unknown=1&code=1&page=1&q=scope")
     assert answer.headers["X-RateLimit-Remaining"] == "595"
 
 

@@ -1,7 +1,8 @@
-"""gunicorn's threaded worker, with three things more (and a fourth: `app.servers.lingering`).
+"""gunicorn's threaded worker, with four things more (and a fifth: `app.servers.lingering`).
 
 An answer that may wait (`app.servers.resting`) does so without a thread. An answer whose body is there leaves in one packet:
-gunicorn sends head and body apart. And what cannot be read is repeated neither in the log nor in the answer. The names inside
+gunicorn sends head and body apart. What cannot be read is repeated neither in the log nor in the answer. And a worker that is told
+to stop leaves nobody waiting at its door. The names inside
 gunicorn that this needs are those of version 27, under test with the real one (tests/journeys/test_journey_floods.py,
 test_journey_servers.py). gunicorn's own access log leaves out answers that waited, and what could not be read.
 """
@@ -66,6 +67,18 @@ class Worker(LingeringWorker):
         """Put ourselves around the application."""
         super().load_wsgi()
         self._application, self.wsgi = self.wsgi, self._call
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 (gunicorn's)
+        """On the way out take who waits at the door, and close it: gunicorn lets more come, whom it resets when its last connection is gone."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            taken = -1
+            while taken < self.nr_conns:
+                taken = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = self._application(environ, start_response)

@@ -58,8 +58,17 @@ def _counter(tollgate: Tollgate) -> list[str]:
     return []
 
 
-def backlog(tollgate: Tollgate) -> list[Sample]:
-    """What waits for the worker or for an operator."""
+def find_backlog(tollgate: Tollgate) -> list[Sample] | None:
+    """What waits for the worker or for an operator. None while the database does not tell, which is not waited for."""
+    try:
+        tollgate.db.ask(lambda connection: connection.execute(text("SELECT 1")))  # counting may take its time, this not
+        return _backlog(tollgate)
+    except SQLAlchemyError as error:
+        log.warning("the backlog is not known: %s", error)
+        return None
+
+
+def _backlog(tollgate: Tollgate) -> list[Sample]:
     watched = {
         "receipts_due": (Receipt.state == "due", "Notifications whose effect is not committed yet"),
         "receipts_parked": (Receipt.state == "parked", "Notifications that match nothing, or failed too often"),

@@ -1,4 +1,5 @@
-"""What an operator should be alarmed by, in Prometheus' words. Read from the database when asked: right for any number of processes."""
+"""What an operator should be alarmed by, in Prometheus' words. Read from the database when asked: right for any number of processes.
+While it is away its gauges are missing, not zero, and the rest is told."""
 
 from collections.abc import Iterator
 
@@ -18,7 +19,9 @@ class TollgateCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """One sample each."""
-        for name, value, meaning in health.backlog(self._tollgate):
+        backlog = health.find_backlog(self._tollgate)
+        yield GaugeMetricFamily("tollgate_database_up", "Whether the database answers, 1 or 0", value=bool(backlog))
+        for name, value, meaning in backlog or ():
             yield GaugeMetricFamily(f"tollgate_{name}", meaning, value=value)
         degraded = getattr(self._tollgate.counter, "degraded_total", 0)
         yield CounterMetricFamily(

@@ -2,6 +2,7 @@ import json
 import re
 
 import pytest
+from sqlalchemy import create_engine
 
 from app.errors import KINDS
 from migrations.runner import heads, upgrade
@@ -41,6 +42,26 @@ def test_backlogs_are_measured(client, order):
     text = client.get("/metrics").text
     assert re.search(r"^tollgate_receipts_due 0\.0$", text, re.MULTILINE)
     assert "tollgate_counter_degraded_total" in text
+
+
+@pytest.fixture
+def away(tollgate, tmp_path):
+    """The database cannot be reached; afterwards it is back, for whoever cleans up."""
+    good, tollgate.db.engine = tollgate.db.engine, create_engine(f"sqlite:///{tmp_path}/no/such/place.db")
+    yield
+    tollgate.db.engine.dispose()
+    tollgate.db.engine = good
+
+
+def test_a_database_that_answers_is_up(client):
+    assert "\ntollgate_database_up 1.0\n" in client.get("/metrics").text
+
+
+def test_while_the_database_is_away_only_its_own_numbers_are_missing(client, away):
+    answer = client.get("/metrics")
+    told = re.findall(r"^(tollgate_\w+ [\d.]+)$", answer.text, re.MULTILINE)
+
+    assert (answer.status_code, told) == (200, ["tollgate_database_up 0.0", "tollgate_counter_degraded_total 0.0"])
 
 
 def test_metrics_hold_no_key(client, order):

@@ -1,5 +1,7 @@
 """What an operator should be alarmed by, in Prometheus' words. Read from the database when asked: right for any number of processes.
-While it is away its gauges are missing, not zero, and the rest is told."""
+
+While it is away its gauges are missing, not zero, and the rest is told.
+"""
 
 from collections.abc import Iterator
 

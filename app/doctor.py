@@ -7,7 +7,7 @@ from smtplib import SMTPException
 
 from sqlalchemy import func, or_, select
 
-from app import health
+from app import doctor_keys, health
 from app.config import Settings
 from app.config.rules import host_of
 from app.config.values import is_loopback, is_private
@@ -80,6 +80,7 @@ def _stores(tollgate: Tollgate) -> Iterator[Diagnosis]:
         yield from _counts_stay(tollgate.settings)
         yield from _admin(tollgate)
         yield from _plans(tollgate)
+        yield from doctor_keys.diagnose(tollgate)
         yield from _work(tollgate)
 
 

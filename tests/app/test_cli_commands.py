@@ -369,6 +369,41 @@ def test_a_plan_that_nobody_holds_any_more_may_go(run, hold, stripe, status, end
     assert "✗ plans" not in run("doctor").output
 
 
+OTHER_PEPPER = {"KEY_PEPPERS": f"v2:{PEPPER}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "cure"),
+    [
+        (OTHER_PEPPER, "✗ keys: the pepper v1 is not in KEY_PEPPERS: keys made with it are refused (2)", "put v1:<"),
+        (
+            {"KEY_PREFIX": "acme"},
+            "✗ keys: KEY_PREFIX is acme: keys that start otherwise, like tg_, are refused (2)",
+            "KEY_PREFIX=tg again",
+        ),
+    ],
+)
+def test_the_doctor_counts_the_keys_that_these_settings_do_not_recognise(run, environ, stripe, change, said, cure):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    run("keys", "create", "pro")
+    run("keys", "create", "pro")
+    environ |= change
+
+    result = run("doctor")
+
+    assert (result.exit_code, said in result.output, cure in result.output) == (1, True, True), result.output
+
+
+@pytest.mark.parametrize("change", [OTHER_PEPPER, {"KEY_PREFIX": "acme"}])
+def test_a_key_that_was_revoked_needs_neither_its_pepper_nor_its_prefix(run, environ, stripe, change):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    key = parse(run("keys", "create", "pro").stdout.strip())
+    run("keys", "revoke", key.key_id)
+    environ |= change
+
+    assert "✗ keys" not in run("doctor").output
+
+
 def test_the_doctor_warns_where_there_is_no_admin(run, stripe):
     stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
     run("admin-tokens", "create", "ada")

@@ -33,9 +33,10 @@ class CatalogError(Exception):
     def __str__(self) -> str:
         count = len(self.mistakes)
         head = f"Tollgate cannot start: {count} mistake{'s' if count > 1 else ''} in its catalogue."
-        return "\n".join([head, *(f"  - {self._place(mistake)}: {mistake.what}" for mistake in self.mistakes)])
+        return "\n".join([head, *(f"  - {self.place(mistake)}: {mistake.what}" for mistake in self.mistakes)])
 
-    def _place(self, mistake: Mistake) -> str:
+    def place(self, mistake: Mistake) -> str:
+        """File, line and key path, as far as there are any."""
         line = f":{mistake.line}" if mistake.line else ""
         return f"{self.path}{line}" + (f": {mistake.where}" if mistake.where else "")
 

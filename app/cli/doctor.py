@@ -19,11 +19,6 @@ def command() -> None:
         report(Diagnosis(problem.variable, "error", problem.what, problem.fix) for problem in error.problems)
     except CatalogError as error:
         report(
-            Diagnosis(
-                f"{error.path.name}:{mistake.line or ''}",
-                "error",
-                f"{mistake.where}: {mistake.what}",
-                "edit the catalogue",
-            )
+            Diagnosis(error.place(mistake), "error", mistake.what, "edit the catalogue, or let CATALOG name another")
             for mistake in error.mistakes
         )

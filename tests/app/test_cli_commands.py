@@ -287,7 +287,7 @@ def test_a_healthy_installation_passes_the_doctor(run, stripe):
     ("change", "said"),
     [
         ({"SECRET_KEY": ""}, "✗ SECRET_KEY: is not set"),
-        ({"CATALOG": "/nowhere.toml"}, "✗ nowhere.toml:"),
+        ({"CATALOG": "/nowhere.toml"}, "✗ /nowhere.toml: this file cannot be read"),
         ({"DATABASE_URL": "sqlite:////nowhere/at/all.db"}, "✗ stores: the database"),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "✗ stores: the counter store"),
     ],

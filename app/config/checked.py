@@ -13,6 +13,11 @@ from app.config.problems import Problem, SettingsError
 from app.config.rules import Given
 from app.config.sources import SecretFiles, is_secret, names_of
 
+BOUNDS = {  # by pydantic's names
+    "greater_than_equal": "must be a whole number of at least {ge}",
+    "less_than_equal": "must be a whole number of at most {le}",
+}
+
 
 class Checked(BaseSettings):
     """Base of settings. Making one reads the environment and raises SettingsError."""
@@ -55,6 +60,8 @@ class Checked(BaseSettings):
         context, about = detail.get("ctx", {}), (field.description or "").rstrip(".")
         if detail["type"] == "missing":
             return Problem(variable, f"is not set ({about[0].lower() + about[1:]})", _how_to_set(variable, field))
+        if detail["type"] in BOUNDS:
+            return Problem(variable, BOUNDS[detail["type"]].format(**context), about)
         message = detail["msg"][0].lower() + detail["msg"][1:]
         return Problem(variable, context.get("what", f"is not usable: {message}"), context.get("fix", about))
 

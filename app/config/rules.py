@@ -40,25 +40,16 @@ def rails(given: Given) -> list[Problem]:
 
 def workers(given: Given) -> list[Problem]:
     """Counters in memory multiply with the workers: four would admit four times the limit."""
+    problems = []
     here, total = _number(given.get("web_concurrency")), _number(given.get("gate_workers_total"))
     if "gate_workers_total" in given and total < here:
-        return [
-            Problem(
-                "GATE_WORKERS_TOTAL",
-                "is less than WEB_CONCURRENCY",
-                "count the workers of all machines, or leave it out",
-            )
-        ]
+        fix = "count the workers of all machines, or leave it out"
+        problems.append(Problem("GATE_WORKERS_TOTAL", "is less than WEB_CONCURRENCY", fix))
     crowded = [name.upper() for name in ("web_concurrency", "gate_workers_total") if _number(given.get(name)) > 1]
-    if not crowded or "redis_url" in given:
-        return []
-    return [
-        Problem(
-            "REDIS_URL",
-            f"is not set, but {_listed(crowded)} says several workers: each would count limits for itself",
-            "set REDIS_URL, or 1 worker",
-        )
-    ]
+    if crowded and "redis_url" not in given:
+        what = f"is not set, but {_listed(crowded)} says several workers: each would count limits for itself"
+        problems.append(Problem("REDIS_URL", what, "set REDIS_URL, or 1 worker"))
+    return problems
 
 
 def sockets(given: Given) -> list[Problem]:

@@ -149,7 +149,7 @@ class Settings(DatabaseSettings):
         examples=["true"],
     )
 
-    bind: str = Field(
+    bind: values.Bind = Field(
         "127.0.0.1:8000",
         description="Where the web server listens: host:port, or unix:/path for a proxy on this machine.",
     )

@@ -77,9 +77,9 @@ def peppers(value: Any) -> SecretStr:
 
 
 def whole(value: Any) -> int:
-    """A number in plain digits. Python and pydantic read more than that, `+4`, `4.0` and `1_0`, and not the same."""
+    """A number in plain digits; one below zero is told what is the least. Python and pydantic read more than that, `+4`, `4.0` and `1_0`, and not the same."""
     text = text_of(value)
-    if not WHOLE.fullmatch(text):
+    if not WHOLE.fullmatch(text.removeprefix("-")):
         raise wrong("is not a whole number", "write plain digits, like 4")
     return int(text)
 
@@ -158,6 +158,16 @@ def networks(value: Any) -> tuple[str, ...]:
         ) from None
 
 
+def bind(value: Any) -> str:
+    """host:port, an IPv6 address in brackets, or unix:/path; several, comma-separated, where the server takes them."""
+    places = [text_of(item) for item in items(value)]
+    if not places or not all(_is_place(place) for place in places):
+        raise wrong(
+            "is no place to listen at", "write it like 127.0.0.1:8000, [::1]:8000 or unix:/path (a port is 1 to 65535)"
+        )
+    return text_of(value)
+
+
 def key_prefix(value: Any) -> str:
     """What keys start with."""
     if not re.fullmatch(r"[a-z][a-z0-9]{0,15}", text_of(value)):
@@ -180,6 +190,17 @@ def _split(text: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def _is_place(text: str) -> bool:
+    if text.startswith("unix:"):
+        return text != "unix:"
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        return isinstance(_address(host[1:-1]), ipaddress.IPv6Address)
+    return re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", host) is not None
 
 
 def _network(name: str) -> str:
@@ -217,5 +238,6 @@ Url = Annotated[str, BeforeValidator(url)]
 DatabaseUrl = Annotated[str, BeforeValidator(database_url)]
 RedisUrl = Annotated[str, BeforeValidator(redis_url)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
+Bind = Annotated[str, BeforeValidator(bind)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(networks)]
 Prefix = Annotated[str, BeforeValidator(key_prefix)]

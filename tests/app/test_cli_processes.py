@@ -204,7 +204,7 @@ def test_the_workers_of_a_granian_that_was_killed_do_not_go_on_serving(granian, 
     wait_until(lambda: not is_served(bind))
 
 
-@pytest.mark.parametrize("bind", ["nonsense", "127.0.0.1:99999", "127.0.0.1:http", "192.0.2.1:8000"])
+@pytest.mark.parametrize("bind", ["192.0.2.1:8000", "nowhere.invalid:8000"])
 def test_an_address_that_is_none_of_ours_is_said_to_be_wrong(start, bind):
     output, _ = (process := start("app.cli", "serve", "--server", "granian", BIND=bind)).communicate(timeout=30)
 

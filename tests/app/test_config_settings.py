@@ -210,6 +210,32 @@ def test_fewer_workers_in_total_than_here_are_refused():
     assert set(found) == {"GATE_WORKERS_TOTAL"}
 
 
+def test_both_mistakes_with_workers_are_named_at_once():
+    assert set(problems(**CARDS, web_concurrency="4", gate_workers_total="2")) == {"GATE_WORKERS_TOTAL", "REDIS_URL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("web_concurrency", "-1", "must be a whole number of at least 1"),
+        ("web_concurrency", "0", "must be a whole number of at least 1"),
+        ("port", "70000", "must be a whole number of at most 65535"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_the_bound(name, value, said):
+    assert problems(**CARDS | {name: value})[name.upper()].what == said
+
+
+@pytest.mark.parametrize("bind", ["foo", "foo:bar", ":8000", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:²", "::1:8000", "[nope]:80", "[127.0.0.1]:80", "a b:80", "unix:", ",", "127.0.0.1:8000,foo"])  # fmt: skip
+def test_a_place_where_nobody_can_listen_is_refused_with_all_other_mistakes(bind):
+    assert set(problems(**CARDS, bind=bind, threads="0", trusted_proxies="unix")) == {"BIND", "THREADS"}
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:8000", "localhost:1", "[::1]:65535", "0.0.0.0:80,[::]:80"])
+def test_a_place_to_listen_at_is_a_host_and_a_port(bind):
+    assert settings(**CARDS, bind=bind).address == bind
+
+
 @pytest.mark.parametrize("bind", ["unix:/run/tollgate.sock", "127.0.0.1:8000, unix:/run/tollgate.sock"])
 def test_a_unix_socket_is_refused_until_its_proxy_is_trusted(bind):
     assert set(problems(**CARDS, bind=bind, trusted_proxies="127.0.0.1")) == {"TRUSTED_PROXIES"}

@@ -69,10 +69,10 @@ def _mail(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _stores(tollgate: Tollgate) -> Iterator[Diagnosis]:
-    problems = health.readiness(tollgate)
-    for problem in problems:
-        yield Diagnosis("stores", "error", problem, "check DATABASE_URL and REDIS_URL, and run `tollgate db upgrade`")
-    if not problems:
+    lacks = health.lacks(tollgate)
+    for lack in lacks:
+        yield Diagnosis("stores", "error", lack.what, lack.cure)
+    if not lacks:
         counters = "Redis" if tollgate.settings.redis_url else "the memory of this one worker"
         yield Diagnosis(
             "stores", "ok", f"{tollgate.db.engine.dialect.name}, migrated; limits are counted in {counters}"

@@ -3,7 +3,7 @@
 import logging
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.models import Order, Parcel, Receipt
@@ -12,6 +12,13 @@ from keystore.errors import CounterStoreDown
 from migrations import NEWEST
 
 log = logging.getLogger(__name__)
+
+
+class Lack(NamedTuple):
+    """Why requests cannot be served, and the operator's cure."""
+
+    what: str
+    cure: str
 
 
 class Sample(NamedTuple):
@@ -24,6 +31,11 @@ class Sample(NamedTuple):
 
 def readiness(tollgate: Tollgate) -> list[str]:
     """Why requests cannot be served; empty when they can. Says nothing that a stranger should not read."""
+    return [lack.what for lack in lacks(tollgate)]
+
+
+def lacks(tollgate: Tollgate) -> list[Lack]:
+    """The same with cures, which are for operators."""
     return [*_database(tollgate), *_counter(tollgate)]
 
 
@@ -41,20 +53,27 @@ def _revision(connection: Connection) -> str | None:
     return current
 
 
-def _database(tollgate: Tollgate) -> list[str]:
+def _find_revision(connection: Connection) -> str | None:
+    return _revision(connection) if inspect(connection).has_table("alembic_version") else None
+
+
+def _database(tollgate: Tollgate) -> list[Lack]:
     try:
-        current = tollgate.db.ask(_revision)  # one that hangs is no database
+        current = tollgate.db.ask(_find_revision)  # one that hangs is no database
     except SQLAlchemyError as error:
         log.warning("not ready: %s", error)
-        return ["the database does not answer, or was never migrated: tollgate db upgrade"]
-    return [] if current == NEWEST else ["the database is not migrated to this version: tollgate db upgrade"]
+        return [Lack("the database does not answer", "check DATABASE_URL, and whether its server runs")]
+    if current == NEWEST:
+        return []
+    how = "was never migrated" if current is None else "is not migrated to this version"
+    return [Lack(f"the database {how}", "run `tollgate db upgrade`")]
 
 
-def _counter(tollgate: Tollgate) -> list[str]:
+def _counter(tollgate: Tollgate) -> list[Lack]:
     try:
         tollgate.counter.ping()
     except CounterStoreDown:
-        return ["the counter store does not answer"]
+        return [Lack("the counter store does not answer", "check REDIS_URL, and whether Redis runs")]
     return []
 
 

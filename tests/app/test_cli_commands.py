@@ -302,6 +302,23 @@ def test_the_doctor_names_what_is_wrong_and_the_cure(run, environ, stripe, chang
 
 
 @pytest.mark.parametrize(
+    ("url", "cure"),
+    [
+        ({"DATABASE_URL": "sqlite:////nowhere/at/all.db"}, "check DATABASE_URL, and whether its server runs"),
+        ({"DATABASE_URL": "sqlite:///empty.db"}, "run `tollgate db upgrade`"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "check REDIS_URL, and whether Redis runs"),
+    ],
+)
+def test_the_cure_for_a_store_is_that_of_its_own_trouble(run, environ, stripe, url, cure):
+    stripe.get("https://api.stripe.com/v1/prices/price_pro", json=price())
+    environ |= url
+    told = run("doctor").output.splitlines()
+    place = next(number for number, line in enumerate(told) if line.startswith("✗ stores"))
+
+    assert told[place + 1] == f"    fix: {cure}"
+
+
+@pytest.mark.parametrize(
     ("policy", "said"),
     [("volatile-lru", "throws counts away when its memory is full (volatile-lru)"), ("noeviction", "")],
 )

@@ -30,7 +30,13 @@ def test_an_old_schema_is_not_ready(client, tollgate):
 
 def test_a_database_never_migrated_is_not_ready(client, tollgate):
     execute(tollgate, "DROP TABLE alembic_version")
-    assert client.get("/readyz").status_code == 503
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["reasons"]) == (503, ["the database was never migrated"])
+
+
+def test_a_database_that_is_away_is_not_ready(client, away):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["reasons"]) == (503, ["the database does not answer"])
 
 
 def test_a_real_migration_is_ready(tmp_path, client, tollgate):

@@ -116,10 +116,14 @@ def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client
 
 
 def _end_with(parent: int) -> None:
-    """Stop in order when the parent was killed: its workers would go on listening, beside those of whoever is started next."""
-    while os.getppid() == parent:
+    """Stop in order when the parent was killed: its workers would go on listening, beside those of whoever is started next.
+
+    Told again each second: who is only just starting does not listen to signals yet.
+    """
+    while True:
         time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _give(client: Client, begun: Begun, body: list[bytes]) -> None:

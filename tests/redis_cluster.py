@@ -41,7 +41,13 @@ class Cluster:
         return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     def wait_until_whole(self) -> None:
+        """And of one mind: a node that was away believes for a while that it has what was taken over, and counts there are lost."""
         wait_until(lambda: all("cluster_state:ok" in self.ask(port, "CLUSTER", "INFO") for port in self.ports))
+        wait_until(lambda: len({self._owners(port) for port in self.ports}) == 1)
+
+    def _owners(self, asked: int) -> tuple[tuple[int, int, int], ...]:
+        """Slots from and to, and the port of whoever has them, as one node sees it."""
+        return tuple(sorted((low, high, node[1]) for low, high, node in self.ask(asked, "CLUSTER", "SLOTS")))
 
     def ask(self, port: int, *command: object) -> Any:
         with Redis(port=port, socket_timeout=5, decode_responses=True) as redis:

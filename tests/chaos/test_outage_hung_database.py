@@ -105,7 +105,8 @@ def test_it_is_not_ready_and_says_so_in_time(outage):
 
 def test_no_more_wait_for_it_than_leave_threads_free(outage):
     orders = [row[2] for row in outage.plans_and_orders] + [said.answer for said in outage.bought]
-    assert sum(answer.seconds > outage.seen.slowest() + 1 for answer in orders) <= THREADS - SPARE
+    # One more waits for its turn, five seconds at most.
+    assert sum(answer.seconds > outage.seen.slowest() + 1 for answer in orders) <= THREADS - SPARE + 1
     assert {answer.status for answer in orders} <= {201, 404, 503}
 
 

@@ -40,26 +40,24 @@ def lacks(tollgate: Tollgate) -> list[Lack]:
 
 
 def revision(tollgate: Tollgate) -> str | None:
-    """What the database was migrated to, without Alembic, which is large. None where all of that was taken back.
+    """What the database was migrated to, without Alembic, which is large. None where it never was, or all of that was taken back.
 
-    For a start: no thread is begun, so a server may fork afterwards. Raises SQLAlchemyError where it never was, or does not answer.
+    For a start: no thread is begun, so a server may fork afterwards. Raises SQLAlchemyError where it does not answer.
     """
     with tollgate.db.engine.connect() as connection:
         return _revision(connection)
 
 
 def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
     current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return current
 
 
-def _find_revision(connection: Connection) -> str | None:
-    return _revision(connection) if inspect(connection).has_table("alembic_version") else None
-
-
 def _database(tollgate: Tollgate) -> list[Lack]:
     try:
-        current = tollgate.db.ask(_find_revision)  # one that hangs is no database
+        current = tollgate.db.ask(_revision)  # one that hangs is no database
     except SQLAlchemyError as error:
         log.warning("not ready: %s", error)
         return [Lack("the database does not answer", "check DATABASE_URL, and whether its server runs")]

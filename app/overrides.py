@@ -26,7 +26,7 @@ def check_kept(tollgate: Tollgate, slug: str, limits: Mapping[str, int] | None) 
 
 
 def _names(tollgate: Tollgate, slug: str) -> tuple[str, ...]:
-    """None where the plan has left the catalogue: nothing is known to be a limit of it."""
+    """Empty where the plan has left the catalogue: nothing is known to be a limit of it."""
     plan = tollgate.catalog.plans.get(slug)
     return limit_names(plan) if plan else ()
 

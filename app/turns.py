@@ -44,9 +44,8 @@ class Turns:
         self._here.taken = True
         try:
             yield
-            self._is_stuck = (
-                False  # who fails shows nothing: connections to a database that hangs are given up every few seconds
-            )
+            # Only here: who fails shows nothing, for connections to a database that hangs are given up every few seconds.
+            self._is_stuck = False
         finally:
             self._here.taken = False
             self._free.give_back()
@@ -61,7 +60,7 @@ class Turns:
 
 
 class Places:
-    """A semaphore that is fair: of threading's, whoever gave a place back may have it again before those that wait are awake."""
+    """A fair semaphore. From threading's, whoever gave a place back may have it again before those that wait are awake."""
 
     def __init__(self, free: int) -> None:
         self._free = free

@@ -34,19 +34,16 @@ def reissue(
     issued = store.add_key(entitlement_id, now=now, mode=mode, seed=seed, scopes=(ACCOUNT_SCOPE,))
     session.flush()
     ends_at = now + timedelta(seconds=max(0, grace_seconds))
-    keys = _keys_of(session, entitlement_id)
-    replaced = [key for key in keys if key.id != issued.key_id and ACCOUNT_SCOPE in key.scopes and _lives(key, now)]
-    for key in replaced:
-        key.successor_id = key.successor_id or issued.key_id
+    keys = [key for key in _keys_of(session, entitlement_id) if key.id != issued.key_id]
+    replaced = {key.id: key for key in keys if ACCOUNT_SCOPE in key.scopes and _lives(key, now)}
+    for key in replaced.values():
+        if key.successor_id not in replaced:  # else it leads there by that one
+            key.successor_id = issued.key_id
         key.expires_at = min(key.expires_at or ends_at, ends_at)
         if grace_seconds <= 0:
             key.status, key.revoked_at = "revoked", now
-    leading = _leading_to(issued.key_id, keys)
-    for key in replaced:
-        if key not in leading:  # it was rotated, and its successor revoked
-            key.successor_id = issued.key_id
     session.flush()
-    return Reissued(issued, tuple(key.id for key in replaced), ends_at)
+    return Reissued(issued, tuple(replaced), ends_at)
 
 
 def end_replaced(session: Session, store: Keystore, key_id: str, *, now: datetime) -> tuple[str, ...]:

@@ -37,11 +37,10 @@ def command(*, upgrade: bool, server: str) -> None:
         )
     if server == "granian":
         refuse_a_taken_port(settings)
+        os.environ["THREADS"] = str(granian_threads(settings))  # so that the application knows
     if upgrade:
         runner.upgrade(settings.database_url)
     module, options = (GRANIAN, granian(settings)) if server == "granian" else ("gunicorn", gunicorn())
-    if server == "granian":
-        os.environ["THREADS"] = str(granian_threads(settings))  # so that the application knows
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     os.execv(sys.executable, [sys.executable, "-m", module, *options, APPLICATION])  # noqa: S606 (no shell, nothing of a user's in it)
 

@@ -2,9 +2,9 @@
 
 An answer that may wait (`app.servers.resting`) does so without a thread. An answer whose body is there leaves in one packet:
 gunicorn sends head and body apart. What cannot be read is repeated neither in the log nor in the answer. And a worker that is told
-to stop leaves nobody waiting at its door. The names inside
-gunicorn that this needs are those of version 27, under test with the real one (tests/journeys/test_journey_floods.py,
-test_journey_servers.py). gunicorn's own access log leaves out answers that waited, and what could not be read.
+to stop leaves nobody waiting at its door. The names inside gunicorn that this needs are those of version 27, under test with the
+real one (tests/journeys/test_journey_floods.py, test_journey_servers.py, test_journey_stopping.py). gunicorn's own access log
+leaves out answers that waited, and what could not be read.
 """
 
 from __future__ import annotations

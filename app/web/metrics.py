@@ -22,7 +22,9 @@ class TollgateCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """One sample each."""
         backlog = health.find_backlog(self._tollgate)
-        yield GaugeMetricFamily("tollgate_database_up", "Whether the database answers, 1 or 0", value=bool(backlog))
+        yield GaugeMetricFamily(
+            "tollgate_database_up", "Whether the database answers, 1 or 0", value=backlog is not None
+        )
         for name, value, meaning in backlog or ():
             yield GaugeMetricFamily(f"tollgate_{name}", meaning, value=value)
         degraded = getattr(self._tollgate.counter, "degraded_total", 0)

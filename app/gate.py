@@ -29,15 +29,24 @@ from app.decision import (
 from app.key_cache import FRESH_ALONE, FRESH_CONFIRMED, LAST_RESORT, Copy, KeyCache, Recently, is_outdated
 from app.metering import charge, look
 from app.standing import Standing, stand
+from app.steps import ELSEWHERE, Steps, at_once
 from app.tollgate import Tollgate
 from app.usage import UsageBatch
 from keystore.errors import CounterStoreDown
+from keystore.limits import Question
 from keystore.plans import Count
 from keystore.records import read_record
 from keystore.secret import ParsedKey, parse
 from keystore.verdict import KeyRecord, Verdict, judge
 
 log = logging.getLogger(__name__)
+
+
+def plainest(standing: Standing, toll: Toll) -> Question | None:
+    """The question that was prepared for this key, where it is this request's: it costs one and lacks nothing."""
+    if toll.cost > 1 or toll.peek or missing(toll, standing.record, standing.plan):
+        return None
+    return standing.plainest
 
 
 class Doubted(NamedTuple):
@@ -71,20 +80,35 @@ class Gate:
 
     def decide(self, headers: Headers, toll: Toll = PLAIN) -> Decision:
         """Judge and count one request on a gated endpoint."""
-        text = key_text(headers)
-        return text if isinstance(text, Decision) else self.decide_key(text, toll)
+        return at_once(self.deciding(key_text(headers), toll))
 
     def decide_key(self, text: str, toll: Toll) -> Decision:
         """The same for a key that was taken out of its request already."""
+        return at_once(self.deciding(text, toll))
+
+    def deciding(self, text: str | Decision, toll: Toll) -> Steps[Decision]:
+        """The same in steps. `text`: the key, or what is wrong with how it was sent."""
+        if isinstance(text, Decision):
+            return text
         now = self._tollgate.clock()
         copy = self._cache.find(text, within=self._fresh)
         standing = self._stand(copy, now) if copy else None
         if copy is None or standing is None:
-            return self._anew(text, toll, now)
-        count = self._count(standing, toll, known=copy.record.version)
-        if is_outdated(copy.record, count) or self._cache.is_doubtful(copy, count):
-            return self._anew(text, toll, now, Doubted(standing, count))
-        return self._answer(standing, count, toll, now)
+            decision = self._anew(text, toll, now)
+        else:
+            if question := plainest(standing, toll):
+                count = yield question
+            else:
+                count = self._count(standing, toll, known=copy.record.version)
+            if is_outdated(copy.record, count) or self._cache.is_doubtful(copy, count):
+                yield ELSEWHERE
+                decision = self._anew(text, toll, now, Doubted(standing, count))
+            else:
+                decision = self._answer(standing, count, toll, now)
+        if self._is_first_use(decision):
+            yield ELSEWHERE
+            self._touch(decision.record)
+        return decision
 
     def _anew(self, text: str, toll: Toll, now: datetime, doubted: Doubted | None = None) -> Decision:
         """By what the database says now. What a doubted count charged stays charged, and is not charged again."""
@@ -129,26 +153,24 @@ class Gate:
             return look(self._tollgate, standing.terms, toll.cost)
         if missing(toll, standing.record, standing.plan):
             return self._tollgate.counter.peek(standing.terms.entitlement, ())
-        if known and standing.plainest and toll.cost == 1:
-            return standing.plainest()
         return charge(self._tollgate, standing.terms, toll.cost, known=known)
 
     def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
         record, plan = standing.record, standing.plan
         if lacking := missing(toll, record, plan):
             return Decision(Outcome.INSUFFICIENT_SCOPE, record, plan, detail=lacking)
-        self._note(record, toll, now, passed=count.admitted)
+        if not toll.peek:
+            self.usage.note(record.key_id, now, cost=toll.cost, passed=count.admitted)
         if count.admitted:
             return Decision(Outcome.ALLOWED, record, plan, count)
         return Decision(outcome_of(count), record, plan, count, detail=limit_detail(count, plan, now))
 
-    def _note(self, record: KeyRecord, toll: Toll, now: datetime, *, passed: bool) -> None:
-        """The first use is written at once, for it ends the time in which a repeated order shows the key; others in batches."""
-        if not toll.peek:
-            self.usage.note(record.key_id, now, cost=toll.cost, passed=passed)
-        first = passed and not record.used and not self._tollgate.db.is_resting
-        if first and self._used.is_first(record.key_id):
-            self._touch(record)
+    def _is_first_use(self, decision: Decision) -> bool:
+        """It is written at once, for it ends the time in which a repeated order shows the key; other uses in batches."""
+        record = decision.record
+        if record is None or record.used or decision.outcome is not Outcome.ALLOWED or self._tollgate.db.is_resting:
+            return False
+        return self._used.is_first(record.key_id)
 
     def identify(self, headers: Headers) -> KeyRecord:
         """Who holds this key, paid or not: for order and renewal endpoints. Raises Denied for unknown and revoked keys."""
@@ -184,13 +206,14 @@ class Gate:
             with suppress(CounterStoreDown):
                 self._tollgate.counter.publish(record.entitlement, record.version)
 
-    def _touch(self, record: KeyRecord) -> None:
+    def _touch(self, record: KeyRecord | None) -> None:
         """Note the use now."""
+        names = [record.key_id] if record else []
         now = self._tollgate.clock()
         try:
-            self._tollgate.db.do(lambda session: keystore(session, self._tollgate).touch([record.key_id], now=now))
+            self._tollgate.db.do(lambda session: keystore(session, self._tollgate).touch(names, now=now))
         except SQLAlchemyError:
-            log.warning("the use of %s was not noted", record.key_id, exc_info=True)
+            log.warning("the use of %s was not noted", *names, exc_info=True)
 
     def _move_to_current_pepper(self, key: ParsedKey, record: KeyRecord) -> None:
         peppers = self._tollgate.peppers

@@ -1,6 +1,5 @@
 """What follows from a key's record and stays the same from one request to the next: worked out once, used while it holds."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -8,7 +7,8 @@ from app.decision import OF_VERDICT, Decision, Outcome, stopped
 from app.metering import Terms, terms_of
 from app.orders import page_of
 from app.tollgate import Tollgate
-from keystore.plans import Count, Plan
+from keystore.limits import Question
+from keystore.plans import Plan
 from keystore.verdict import KeyRecord, Verdict, judge, works_until
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -26,7 +26,7 @@ class Standing(NamedTuple):
     plan: Plan
     terms: Terms
     until: datetime
-    plainest: Callable[[], Count] | None
+    plainest: Question | None
 
 
 def stand(tollgate: Tollgate, record: KeyRecord, now: datetime) -> Standing | Decision:

@@ -16,11 +16,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app import refusals
-from app.decision import Decision, Headers, Outcome, Toll
+from app.decision import Decision, Headers, Outcome, Toll, key_text
 from app.doors.answers import identity_of, problem_of
 from app.doors.verify import Cost, Feature, Scopes
 from app.gate import Gate
 from app.ratelimit_headers import headers_of
+from app.steps import Steps
 
 PATH = "/v1/authz"
 NGINX_KNOWS = (200, 401, 403)
@@ -51,16 +52,19 @@ class Route(BaseModel):
         return Toll(self.cost, self.scope, self.feature)
 
 
-def authorize(
+def authorizing(
     gate: Gate, headers: Headers, *, query: str, request_id: str, told: Callable[[Decision], Decision]
-) -> Reply:
+) -> Steps[Reply]:
     """Judge and count. `query` is the raw query string: cost, scope, feature, mode=nginx. `told`: what becomes of a refusal."""
     try:
         route = read_route(query)
     except ValidationError as error:
         wrong = Reply(422, problem=_invalid(gate, error, request_id=request_id))
         return for_nginx(wrong) if "mode=nginx" in query.split("&") else wrong
-    reply = _judge(gate, headers, route=route, request_id=request_id, told=told)
+    decision = yield from gate.deciding(key_text(headers), route.toll)
+    if decision.outcome is not Outcome.ALLOWED:
+        decision = told(decision)
+    reply = _reply(gate, decision, route=route, request_id=request_id)
     return for_nginx(reply) if route.mode == "nginx" else reply
 
 
@@ -97,12 +101,7 @@ def for_nginx(reply: Reply) -> Reply:
     return Reply(status, {**reply.headers, **told}, reply.problem)
 
 
-def _judge(
-    gate: Gate, headers: Headers, *, route: Route, request_id: str, told: Callable[[Decision], Decision]
-) -> Reply:
-    decision = gate.decide(headers, route.toll)
-    if decision.outcome is not Outcome.ALLOWED:
-        decision = told(decision)
+def _reply(gate: Gate, decision: Decision, *, route: Route, request_id: str) -> Reply:
     limits = headers_of(decision.count) if decision.count else {}
     record, plan = decision.record, decision.plan
     if decision.outcome is Outcome.ALLOWED and record and plan:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from app.decision import PLAIN, SCOPES, Decision, Toll, never_fits
 from app.gate import Gate
 from app.problems import InvalidInput
+from app.steps import Steps
 from keystore.plans import HIGHEST_LIMIT
 
 PATH = "/v1/keys/verify"
@@ -43,9 +44,9 @@ def parts_of(asked: Question) -> tuple[str, Toll]:
     return asked.key.get_secret_value(), Toll(asked.cost, asked.scope, asked.feature, asked.peek)
 
 
-def decide(gate: Gate, key: str, toll: Toll) -> Decision:
+def deciding(gate: Gate, key: str, toll: Toll) -> Steps[Decision]:
     """Judge and count. Raises InvalidInput for a cost that this key's limits could never hold: waiting would not help."""
-    decision = gate.decide_key(key, toll)
+    decision = yield from gate.deciding(key, toll)
     if toll.cost > 1 and decision.record and decision.plan:
         why = never_fits(toll.cost, decision.record, decision.plan)
         if why:

@@ -1,6 +1,7 @@
-"""What stands between granian and the WSGI application in each worker: as granian's own, with one thing more: answers that may wait.
+"""What stands between granian and the WSGI application in each worker: as granian's own, with two things more.
 
-Those that say to wait (to a flood of refused keys) are given a while later, by a thread of their own: none that answers is held up.
+Answers that say to wait (to a flood of refused keys) are given a while later, by a thread of their own: none that answers is held up.
+And while the counter is asked no thread waits, where the application works in steps: docs/decisions/0021.
 """
 
 import logging
@@ -8,7 +9,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 from functools import partial
 from multiprocessing import parent_process
 from queue import SimpleQueue
@@ -17,8 +19,13 @@ from typing import Any, Protocol
 
 from app.servers import resting
 from app.servers.command_line import workers_of
+from app.steps import Question, Steps, go_on
 
 Headers = list[tuple[str, str]]
+Work = Callable[[], None]
+
+WORKING = 4  # threads for what takes its time: as many as granian has of its own
+LATER: list[bytes] = []  # in the place of a body: another thread gives it
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +52,55 @@ class Client(Protocol):
 
 
 class Begun:
-    """What the application passed to start_response."""
+    """A request on its way: what the application passed to start_response, which this is."""
 
-    __slots__ = ("headers", "status")
+    __slots__ = ("_client", "_environ", "_threads", "headers", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, client: Client, environ: dict[str, Any], threads: "Threads") -> None:
         self.status: int = 500
         self.headers: Headers = []
+        self._client, self._environ, self._threads = client, environ, threads
 
     def __call__(self, status: str, headers: Headers, _exc_info: object = None, /) -> None:
-        """Be called by it."""
+        """Be called by the application."""
         self.status, self.headers = int(status[:3]), headers
+
+    def run(self, steps: Steps[Iterable[bytes]]) -> Iterable[bytes]:
+        """The body that they come to; LATER where this thread is free again, and another one gives it.
+
+        Only the application itself is handed this object: what stands around it and changes answers hands on a start_response of its own.
+        """
+        context = copy_context()  # goes with the request from thread to thread
+        try:
+            question = context.run(next, steps)
+        except StopIteration as done:
+            body: Iterable[bytes] = done.value
+            return body
+        if question and question.later(partial(self._go_on, steps, question, context)):
+            return LATER
+        return context.run(go_on, steps, question)
+
+    def _go_on(self, steps: Steps[Iterable[bytes]], question: Question, context: Context, count: Any) -> None:
+        """By the thread that hands out all counts. What would hold it up is left to others."""
+        if count is None:
+            self._threads.run(lambda: self.give(context.run(go_on, steps, question)))
+            return
+        try:
+            more = context.run(steps.send, count)
+        except StopIteration as done:
+            self.give(done.value)
+        else:
+            self._threads.run(lambda: self.give(context.run(go_on, steps, more)))
+
+    def give(self, body: Iterable[bytes]) -> None:
+        """The answer, now or when its turn comes."""
+        if not isinstance(body, list):
+            self._client.response_iter(self.status, self.headers, Pieces(body))
+        elif resting.MAY_WAIT not in self._environ or not self._threads.rest(partial(self._give, body)):
+            self._give(body)
+
+    def _give(self, body: list[bytes]) -> None:
+        self._client.response_bytes(self.status, self.headers, b"".join(body))
 
 
 class Pieces:
@@ -71,45 +116,58 @@ class Pieces:
             self._body.close()
 
 
-class Resting:
-    """Answers that are given later, each in its turn, by one thread."""
+class Threads:
+    """What is done by no thread of granian's: answers that are given later, each in its turn, and what takes its time."""
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[tuple[float, Callable[[], None]]] = SimpleQueue()
+        self._resting: SimpleQueue[tuple[float, Work]] = SimpleQueue()
         self._pace = resting.Pace()
+        self._work: SimpleQueue[Work] = SimpleQueue()
         Thread(target=self._give, name="resting", daemon=True).start()
+        for _ in range(WORKING):
+            Thread(target=self._do, name="answering", daemon=True).start()
 
-    def take(self, answer: Callable[[], None]) -> bool:
+    def rest(self, answer: Work) -> bool:
         """Whether there was room for one more."""
-        if self._waiting.qsize() >= resting.MOST:
+        if self._resting.qsize() >= resting.MOST:
             return False
-        self._waiting.put((self._pace.due(time.monotonic()), answer))
+        self._resting.put((self._pace.due(time.monotonic()), answer))
         return True
+
+    def run(self, work: Work) -> None:
+        """As soon as one of a few threads is free."""
+        self._work.put(work)
 
     def _give(self) -> None:
         while True:
-            due, answer = self._waiting.get()
+            due, answer = self._resting.get()
             time.sleep(max(0.0, due - time.monotonic()))
-            try:
-                answer()
-            except Exception:
-                log.exception("an answer that waited was not given")
+            _try(answer)
+
+    def _do(self) -> None:
+        while True:
+            _try(self._work.get())
+
+
+def _try(work: Work) -> None:
+    try:
+        work()
+    except Exception:  # granian answers 500 to whom nobody answered
+        log.exception("an answer was not given")
 
 
 def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client, dict[str, Any]], int]:
     """In the place of granian's own function of that shape. Its access log and path prefix are left out: `tollgate serve` uses neither."""
-    waiting = Resting()
+    threads = Threads()
     if parent := parent_process():  # none where nobody forked
         Thread(target=_end_with, args=(parent.pid,), name="parent", daemon=True).start()
 
     def answer(client: Client, scope: dict[str, Any]) -> int:
-        begun = Begun()
         environ = ENVIRON | scope
+        begun = Begun(client, environ, threads)
         body = application(environ, begun)
-        if not isinstance(body, list):
-            client.response_iter(begun.status, begun.headers, Pieces(body))
-        elif resting.MAY_WAIT not in environ or not waiting.take(partial(_give, client, begun, body)):
-            _give(client, begun, body)
+        if body is not LATER:
+            begun.give(body)
         return begun.status
 
     return answer
@@ -124,7 +182,3 @@ def _end_with(parent: int) -> None:
         time.sleep(1)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _give(client: Client, begun: Begun, body: list[bytes]) -> None:
-    client.response_bytes(begun.status, begun.headers, b"".join(body))

@@ -5,8 +5,9 @@ from functools import partial
 from flask import Response, current_app, jsonify, request
 from flask_openapi import APIBlueprint, Tag
 
-from app.doors.authorize import authorize
+from app.doors.authorize import authorizing
 from app.logs import request_id
+from app.steps import at_once
 from app.web.answers import EITHER_KEY, problems
 from app.web.parts import gate_of_app
 
@@ -31,7 +32,7 @@ def authz() -> Response:
     """May the request pass whose headers these are? Counts it. `?cost=`, `scope=`, `feature=` are the proxy's own; `mode=nginx` for auth_request"""
     query = request.query_string.decode("latin-1")
     told = partial(current_app.extensions["refused_keys"].told, environ=request.environ)
-    reply = authorize(gate_of_app(), request.headers, query=query, request_id=request_id(), told=told)
+    reply = at_once(authorizing(gate_of_app(), request.headers, query=query, request_id=request_id(), told=told))
     response = Response() if reply.problem is None else jsonify(reply.problem)
     response.status_code = reply.status
     if reply.problem is not None:

@@ -23,6 +23,7 @@ from app.doors import authorize, verify
 from app.doors.answers import written
 from app.gate import Gate
 from app.logs import HEADER, choose_request_id
+from app.steps import Steps, at_once
 from app.web.one_process import OneProcess
 from app.web.reading import API_BODY
 from app.web.security import Policies
@@ -32,8 +33,11 @@ JSON = ("application/json", "application/json; charset=utf-8")
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 RAISED = "tollgate.raised"  # in the environ: what Flask's error handlers are to answer
 
+RUN = "run"  # of a server's start_response: runs steps without keeping the thread that came with the request
+
 Answer = tuple[int, str, bytes, dict[str, str]]  # status, content type, body, more headers
-Door = Callable[[WSGIEnvironment, str], Answer | None]
+Door = Callable[[WSGIEnvironment, str], Steps[Answer | None]]
+Run = Callable[[Steps[Iterable[bytes]]], Iterable[bytes]]
 
 
 def init_app(app: Flask) -> None:
@@ -65,11 +69,15 @@ class FastDoors:
         method, door = self._doors.get(environ["PATH_INFO"], ("", None))
         if door is None or environ["REQUEST_METHOD"] != method:
             return self._flask(environ, start_response)
+        run: Run = getattr(start_response, RUN, at_once)
+        return run(self._answer(door, environ, start_response))
+
+    def _answer(self, door: Door, environ: WSGIEnvironment, start_response: StartResponse) -> Steps[Iterable[bytes]]:
         started = time.perf_counter()
         request_id = environ[GIVEN_ID] = choose_request_id(environ.get(GIVEN_ID, ""))
         audit.request_id.set(request_id)
         try:
-            answer = door(environ, request_id)
+            answer = yield from door(environ, request_id)
         except Exception as error:  # noqa: BLE001 (Flask's to answer)
             environ[RAISED] = error
             return self._apology(environ, start_response)
@@ -97,7 +105,7 @@ class FastDoors:
         gate: Gate = self._app.extensions["gate"]
         return gate
 
-    def _verify(self, environ: WSGIEnvironment, request_id: str) -> Answer | None:
+    def _verify(self, environ: WSGIEnvironment, request_id: str) -> Steps[Answer | None]:
         length = environ.get("CONTENT_LENGTH") or ""
         if environ.get("CONTENT_TYPE") not in JSON or not length.isdecimal() or int(length) > API_BODY:
             return None
@@ -113,14 +121,14 @@ class FastDoors:
             environ["wsgi.input"] = BytesIO(body)
             return None
         gate = self._gate
-        decision = verify.decide(gate, key, toll)
+        decision = yield from verify.deciding(gate, key, toll)
         return 200, "application/json", written(decision, base=gate.public_url, request_id=request_id), {}
 
-    def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Answer:
+    def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Steps[Answer]:
         query = environ.get("QUERY_STRING", "")
         told = partial(self._app.extensions["refused_keys"].told, environ=environ)
         headers = RequestHeaders(environ)
-        reply = authorize.authorize(self._gate, headers, query=query, request_id=request_id, told=told)
+        reply = yield from authorize.authorizing(self._gate, headers, query=query, request_id=request_id, told=told)
         if reply.problem is None:
             return reply.status, "text/html; charset=utf-8", b"", reply.headers
         return reply.status, "application/problem+json", to_json(reply.problem), reply.headers

@@ -1,7 +1,6 @@
 """A Redis Cluster: one wire to each of its nodes. A question still costs one round trip; a second one only after a move."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
@@ -16,9 +15,11 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004
 )
 
-from keystore.limits.wire import Wire
+from keystore.limits.pipe import Pipe, Prepared, Then
+from keystore.limits.wire import Wire, packed
 
 MOST_MOVES = 3  # redirections of one question: more is no move but a quarrel
+FAILURES = (ConnectionError, TimeoutError, OSError)  # of a node
 FIRST_KEY = 3  # of EVAL and EVALSHA: name, script, number of keys, keys
 
 ClusterNode: Any = cluster.ClusterNode  # redis-py's cluster is only half typed
@@ -39,6 +40,7 @@ class ClusterWire:
         self._known = Event()  # there is a map
         self._learning = Lock()  # held while somebody asks the cluster for one
         self._wires: dict[str, Wire] = {}
+        self._pipes: dict[str, Pipe] = {}
 
     def ask(self, *command: str | int | bytes) -> Any:
         """The answer of the node that has the first key. Raises RedisError or OSError."""
@@ -51,14 +53,15 @@ class ClusterWire:
                 self._follow(moved)
             except AskError as elsewhere:  # this once: the slot is on its way
                 return self._ask_newcomer(elsewhere, command)
-            except (ConnectionError, TimeoutError, OSError):
+            except FAILURES:
                 self._learn(failed=node.name)
                 raise
         raise ConnectionError("a slot that every node says another one has")
 
-    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
+    def prepare(self, *command: str | int | bytes) -> Prepared:
         """See Link."""
-        return partial(self.ask, *command)
+        slot = key_slot(str(command[FIRST_KEY]).encode())
+        return Prepared(partial(self.ask, *command), partial(self._send, slot, packed(command)))
 
     def place(self, key: str) -> str:
         """Which node has it, as far as we know: what fails there says nothing about the others."""
@@ -74,6 +77,22 @@ class ClusterWire:
     def ping(self) -> None:
         """Return if every node that holds slots answers. Raises RedisError or OSError."""
         self.everywhere("PING")
+
+    def _send(self, slot: int, command: bytes, then: Then) -> bool:
+        """As Pipe has it. That a slot has moved is an answer as well: whoever then asks and waits, follows."""
+        if self._map is None:
+            return False
+        try:
+            node = self._node_of(slot)
+        except ConnectionError:
+            return False
+        pipe = self._pipes.get(node.name) or self._pipes.setdefault(node.name, Pipe(self._pool(node)))
+        return pipe.send(command, partial(self._hear, node.name, then))
+
+    def _hear(self, node: str, then: Then, answer: Any) -> None:
+        if isinstance(answer, FAILURES):
+            self._learn(failed=node)
+        then(answer)
 
     def _node_of(self, slot: int) -> Any:
         try:
@@ -91,12 +110,12 @@ class ClusterWire:
         return self._map
 
     def _wire(self, node: Any) -> Wire:
-        wire = self._wires.get(node.name)
-        if wire is None:
-            if node.redis_connection is None:  # one that we heard of by a redirection
-                self._known_map().create_redis_connections([node])
-            wire = self._wires.setdefault(node.name, Wire(node.redis_connection.connection_pool))
-        return wire
+        return self._wires.get(node.name) or self._wires.setdefault(node.name, Wire(self._pool(node)))
+
+    def _pool(self, node: Any) -> Any:
+        if node.redis_connection is None:  # one that we heard of by a redirection
+            self._known_map().create_redis_connections([node])
+        return node.redis_connection.connection_pool
 
     def _follow(self, moved: MovedError) -> None:
         if moved.host:  # some clusters are told to name ports only
@@ -113,9 +132,11 @@ class ClusterWire:
             return both.execute()[1]
 
     def _let_go(self) -> None:
-        """Close the wires to nodes that are no more: those that come back have other addresses."""
-        for name in self._wires.copy().keys() - self._map.nodes_cache:
-            self._wires.pop(name).close()
+        """Close what leads to nodes that are no more: those that come back have other addresses."""
+        gone: list[dict[str, Any]] = [self._wires, self._pipes]
+        for links in gone:
+            for name in links.copy().keys() - self._map.nodes_cache:
+                links.pop(name).close()
 
     def _learn(self, *, failed: str | None = None) -> None:
         """Begin to read the map anew, unless somebody does."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from keystore.errors import CounterStoreDown
 from keystore.periods import Budget
 from keystore.plans import QUOTA, Allowance, Count, Rate
 
@@ -33,6 +34,26 @@ class Held:
         """With a block put in. `reserved` only grows, so the highest figure is the newest."""
         known = [n for n in (self.reserved, block.reserved) if n is not None]
         return Held(self.left + block.granted, max(known, default=None))
+
+
+Heard = Count | CounterStoreDown | None
+
+
+class Question(NamedTuple):
+    """The plainest count, put together once and asked for each request: it costs one, and there is no quota.
+
+    `ask` waits for it. `later` does not: it is False where that is not possible now and nothing was asked, and else calls what it is
+    given, once, in a thread that must not be held up. That hears the count, or why there is none, or None where it is certain that
+    nothing was counted and only who waits gets further.
+    """
+
+    ask: Callable[[], Count]
+    later: Callable[[Callable[[Heard], object]], bool]
+
+
+def never(_then: object) -> bool:
+    """`later` of a question that nobody waits for long, if at all."""
+    return False
 
 
 class Counter(Protocol):
@@ -69,8 +90,8 @@ class Counter(Protocol):
     ) -> Count:
         """Charge nothing; `admitted` says whether one more request would pass now. Raises CounterStoreDown."""
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
-        """`count` for the plainest request, which costs one and has no quota, put together once and called for each."""
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
+        """`count` for the plainest request."""
 
     def publish(self, entitlement: str, version: int) -> None:
         """Tell every gate about the entitlement's new version. Never lowers it. Raises CounterStoreDown."""

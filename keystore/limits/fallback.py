@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TypeVar
 
 from keystore.errors import CounterStoreDown, LeftAlone
-from keystore.limits.contract import NO_BLOCK, Block, Counter
+from keystore.limits.contract import NO_BLOCK, Block, Counter, Heard, Question
 from keystore.limits.memory import MemoryCounter
 from keystore.limits.tally import Tally
 from keystore.periods import Budget
@@ -88,17 +88,34 @@ class FallbackCounter:
             kept = _kept(block, down)
             return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
-        """See Counter. Never raises CounterStoreDown."""
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
+        """See Counter. Never raises CounterStoreDown, nor tells of one."""
         question = self._primary.prepare(entitlement, rates, known=known)
 
-        def count() -> Count:
-            try:
-                return self._ask(entitlement, question)
-            except CounterStoreDown:
-                return self._degraded(self._local.count(entitlement, self._share(rates), known=known))
+        def share() -> Count:
+            return self._degraded(self._local.count(entitlement, self._share(rates), known=known))
 
-        return count
+        def ask() -> Count:
+            try:
+                return self._ask(entitlement, question.ask)
+            except CounterStoreDown:
+                return share()
+
+        def later(then: Callable[[Heard], object]) -> bool:
+            place = self._place_of(entitlement)
+            if place in self._open_until:  # one caller tries it, and waits
+                return False
+
+            def hear(heard: Heard) -> None:
+                if isinstance(heard, CounterStoreDown):
+                    if place not in self._open_until:  # many may hear it at once
+                        self._open_breaker(place, heard)
+                    heard = share()
+                then(heard)
+
+            return question.later(hear)
+
+        return Question(ask, later)
 
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
@@ -110,7 +127,7 @@ class FallbackCounter:
         self._ask(None, self._primary.ping)
 
     def _ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
-        place = EVERYTHING if self._place is None or entitlement is None else self._place(entitlement)
+        place = self._place_of(entitlement)
         if place in self._open_until:
             self._pass_breaker(place)
         try:
@@ -118,12 +135,18 @@ class FallbackCounter:
         except LeftAlone:
             raise
         except CounterStoreDown as down:
-            self._open_until[place] = self._clock() + self._breaker_seconds
-            log.warning("limits are counted without the %s for a while: %s", f"counter store {place}".rstrip(), down)
+            self._open_breaker(place, down)
             raise
         if place in self._open_until:
             self._open_until.pop(place, None)
         return answer
+
+    def _place_of(self, entitlement: str | None) -> str:
+        return EVERYTHING if self._place is None or entitlement is None else self._place(entitlement)
+
+    def _open_breaker(self, place: str, down: CounterStoreDown) -> None:
+        self._open_until[place] = self._clock() + self._breaker_seconds
+        log.warning("limits are counted without the %s for a while: %s", f"counter store {place}".rstrip(), down)
 
     def _pass_breaker(self, place: str) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from keystore.limits.address import CLUSTER, Group, read_address
 from keystore.limits.cluster import ClusterWire
+from keystore.limits.pipe import Pipe, Prepared
 from keystore.limits.wire import Wire, packed
 
 
@@ -19,8 +20,8 @@ class Link(Protocol):
     def ask(self, *command: str | int | bytes) -> Any:
         """The answer to one command, in one round trip. Raises RedisError or OSError."""
 
-    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
-        """`ask` for a command that is asked again and again."""
+    def prepare(self, *command: str | int | bytes) -> Prepared:
+        """A command, put together once."""
 
     @property
     def place(self) -> Callable[[str], str] | None:
@@ -40,12 +41,13 @@ class OneServer:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._wire = Wire(redis.connection_pool)
+        self._wire, self._pipe = Wire(redis.connection_pool), Pipe(redis.connection_pool)
         self.ask = self._wire.ask
 
-    def prepare(self, *command: str | int | bytes) -> Callable[[], Any]:
+    def prepare(self, *command: str | int | bytes) -> Prepared:
         """See Link."""
-        return partial(self._wire.send, packed(command))
+        text = packed(command)
+        return Prepared(partial(self._wire.send, text), partial(self._pipe.send, text))
 
     def everywhere(self, *command: str) -> list[Any]:
         """See Link."""

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from threading import Lock
 
-from keystore.limits.contract import NO_BLOCK, Block, Held, affords, check_cost, full, is_newer, judged
+from keystore.limits.contract import NO_BLOCK, Block, Held, Question, affords, check_cost, full, is_newer, judged, never
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -65,9 +65,9 @@ class MemoryCounter:
         """See Counter."""
         return self._tally(entitlement, rates, 0, 0, budget, block)
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter."""
-        return partial(self.count, entitlement, rates, known=known)
+        return Question(partial(self.count, entitlement, rates, known=known), never)
 
     def publish(self, entitlement: str, version: int) -> None:
         """Told with every count from now on. Other processes hear nothing: their caches live at most a second."""

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError, TryAgainError
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, TryAgainError
 
 from keystore.errors import CounterStoreDown, LeftAlone
-from keystore.limits.contract import NO_BLOCK, Block, Held, check_cost, full, is_newer, judged
+from keystore.limits.contract import NO_BLOCK, Block, Heard, Held, Question, check_cost, full, is_newer, judged
 from keystore.limits.links import link_to
 from keystore.limits.scripts import COUNT, PUBLISH, Script
 from keystore.periods import Budget
@@ -16,6 +16,7 @@ from keystore.plans import Count, Rate
 
 VERSION_SECONDS = 86_400
 KEEPS = "noeviction"
+NOT_DONE = (NoScriptError, MovedError, AskError, TryAgainError)
 BLOCK_SECONDS = 86_400  # kept beyond the end of the period: clocks differ, and grace may follow
 
 
@@ -52,19 +53,22 @@ class RedisCounter:
         """See Counter."""
         return self._ask(entitlement, rates, 0, 0, budget, block)
 
-    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Callable[[], Count]:
+    def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter."""
         keys, arguments = [self._key(entitlement)], [1, known, *_windows(rates)]
-        question = self._link.prepare("EVALSHA", COUNT.sha, 1, *keys, *arguments)
+        prepared = self._link.prepare("EVALSHA", COUNT.sha, 1, *keys, *arguments)
 
-        def count() -> Count:
+        def ask() -> Count:
             try:
-                answer = question()
+                answer = prepared.ask()
             except (RedisError, OSError) as error:
                 answer = self._try_again(error, COUNT, keys, arguments)
             return _count(rates, 1, known, answer)
 
-        return count
+        def later(then: Callable[[Heard], object]) -> bool:
+            return prepared.later(lambda answer: then(_heard(rates, known, answer)))
+
+        return Question(ask, later)
 
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Lives for a day, which is far longer than anything is cached."""
@@ -115,7 +119,7 @@ class RedisCounter:
             return self._try_again(error, script, keys, arguments)
 
     def _try_again(self, error: Exception, script: Script, keys: list[str], arguments: list[str | int]) -> Any:
-        """Only where it is certain that nothing was done."""
+        """Only where it is certain that nothing was done. Raises CounterStoreDown elsewhere."""
         if isinstance(error, NoScriptError):
             with _translated():
                 return self._link.ask("EVAL", script.text, len(keys), *keys, *arguments)
@@ -127,6 +131,15 @@ class RedisCounter:
         return f"{self._namespace}:{{{entitlement}}}"
 
 
+def _heard(rates: tuple[Rate, ...], known: int, answer: Any) -> Heard:
+    if isinstance(answer, NOT_DONE):
+        return None
+    try:
+        return _count(rates, 1, known, answer)
+    except CounterStoreDown as down:
+        return down
+
+
 def _policy(answer: Any) -> str:
     try:
         facts = dict(line.split(":", 1) for line in answer.decode().splitlines() if ":" in line)
@@ -136,6 +149,8 @@ def _policy(answer: Any) -> str:
 
 
 def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count:
+    if isinstance(answer, Exception):
+        raise CounterStoreDown(type(answer).__name__)
     if type(answer) is not list or len(answer) != 4 + 2 * len(rates) or type(answer[1]) is not int:
         raise CounterStoreDown("it answers something else")
     states, version = tuple(answer[4:]), answer[1]

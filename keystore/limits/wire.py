@@ -40,7 +40,7 @@ class Wire:
 
     def __init__(self, pool: ConnectionPool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pool: Any = pool  # redis-py's connections are only half typed
+        self._pool = pool
         self._idle: list[_Line] = []  # the last one is taken first
 
     def ask(self, *command: str | int | bytes) -> Any:
@@ -86,10 +86,29 @@ class Wire:
             return self._connect()
 
     def _connect(self) -> "_Line":
-        # Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred.
-        connection = self._pool.connection_class(**self._pool.connection_kwargs)
-        connection.connect()  # not left to the first command: only so do sentinels get asked for the master
-        return _Line(connection, self._clock)
+        return _Line(connect(self._pool), self._clock)
+
+
+def connect(pool: ConnectionPool) -> Any:
+    """A connection of redis-py's own kind, made now: left to the first command, sentinels would not be asked for the master.
+
+    Not by the pool itself: it counts the connections that it made, never those that ended, and stops at a hundred. Raises RedisError
+    or OSError.
+    """
+    connection: Any = pool.connection_class(**pool.connection_kwargs)
+    connection.connect()
+    return connection
+
+
+def patience_of(connection: Any) -> float:
+    """Seconds that an answer may take."""
+    return float(connection.socket_timeout or inf)
+
+
+def reader_of(connection: Any) -> Reader:
+    """What makes answers out of bytes; MORE where they are not all there."""
+    parse_error = connection._parser.parse_error  # noqa: SLF001 (there is no other name for it: which error is which class)
+    return Reader(protocolError=InvalidResponse, replyError=parse_error, notEnoughData=MORE)
 
 
 class _Line:
@@ -100,15 +119,11 @@ class _Line:
     def __init__(self, connection: Any, clock: Callable[[], float]) -> None:
         self.used = 0.0
         self._clock = clock
-        self._patience = connection.socket_timeout or inf
+        self._patience = patience_of(connection)
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001 (there is no other name for it)
         _let_the_kernel_wait(self._socket)
-        self._reader = Reader(
-            protocolError=InvalidResponse,
-            replyError=connection._parser.parse_error,  # noqa: SLF001 (likewise: which error is which class)
-            notEnoughData=MORE,
-        )
+        self._reader = reader_of(connection)
 
     def ask(self, command: bytes, now: float) -> Any:
         """The answer; a refusal is one, too. Raises OSError, ConnectionError, InvalidResponse."""

@@ -52,7 +52,7 @@ def test_a_request_is_charged_to_every_window(counter):
 
 def test_a_prepared_question_counts_like_any_other(counter):
     plainest = counter.prepare("ent_1", BOTH)
-    prepared, asked = [plainest() for _ in range(4)], [counter.count("ent_2", BOTH) for _ in range(4)]
+    prepared, asked = [plainest.ask() for _ in range(4)], [counter.count("ent_2", BOTH) for _ in range(4)]
 
     assert [(one.admitted, remaining(one), one.refused) for one in prepared] == [
         (one.admitted, remaining(one), one.refused) for one in asked
@@ -64,7 +64,7 @@ def test_a_prepared_question_tells_of_a_newer_version(counter):
     plainest = counter.prepare("ent_1", BOTH)
     counter.publish("ent_1", 9)
 
-    count = plainest()
+    count = plainest.ask()
     assert 9 in {count.version, count.heard}
 
 
@@ -224,7 +224,7 @@ def test_a_prepared_question_with_an_older_version_charges_nothing(counter):
     plainest = counter.prepare("ent_1", BOTH, known=7)
     counter.publish("ent_1", 8)
 
-    assert (plainest().admitted, remaining(counter.peek("ent_1", BOTH))) == (False, (2, 5))
+    assert (plainest.ask().admitted, remaining(counter.peek("ent_1", BOTH))) == (False, (2, 5))
 
 
 def test_nothing_of_a_quota_is_spent_or_asked_for_on_an_older_version(counter):

@@ -95,10 +95,10 @@ def test_a_script_that_redis_has_forgotten_is_sent_again(redis_counter, redis):
 
 def test_a_prepared_question_survives_that_too(redis_counter, redis):
     plainest = redis_counter.prepare("ent_1", SLOW)
-    plainest()
+    plainest.ask()
     redis.script_flush()
 
-    assert plainest().allowances[0].remaining == 3
+    assert plainest.ask().allowances[0].remaining == 3
 
 
 def test_what_all_counts_of_a_plan_share_cannot_be_changed():

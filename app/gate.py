@@ -44,9 +44,8 @@ log = logging.getLogger(__name__)
 
 def plainest(standing: Standing, toll: Toll) -> Question | None:
     """The question that was prepared for this key, where it is this request's: it costs one and lacks nothing."""
-    if toll.cost > 1 or toll.peek or missing(toll, standing.record, standing.plan):
-        return None
-    return standing.plainest
+    plain = toll is PLAIN or not (toll.cost > 1 or toll.peek or missing(toll, standing.record, standing.plan))
+    return standing.plainest if plain else None
 
 
 class Doubted(NamedTuple):
@@ -105,9 +104,10 @@ class Gate:
                 decision = self._anew(text, toll, now, Doubted(standing, count))
             else:
                 decision = self._answer(standing, count, toll, now)
-        if self._is_first_use(decision):
+        record = decision.record
+        if record and not record.used and self._is_first_use(record, decision.outcome):
             yield ELSEWHERE
-            self._touch(decision.record)
+            self._touch(record)
         return decision
 
     def _anew(self, text: str, toll: Toll, now: datetime, doubted: Doubted | None = None) -> Decision:
@@ -157,7 +157,7 @@ class Gate:
 
     def _answer(self, standing: Standing, count: Count, toll: Toll, now: datetime) -> Decision:
         record, plan = standing.record, standing.plan
-        if lacking := missing(toll, record, plan):
+        if toll is not PLAIN and (lacking := missing(toll, record, plan)):
             return Decision(Outcome.INSUFFICIENT_SCOPE, record, plan, detail=lacking)
         if not toll.peek:
             self.usage.note(record.key_id, now, cost=toll.cost, passed=count.admitted)
@@ -165,12 +165,9 @@ class Gate:
             return Decision(Outcome.ALLOWED, record, plan, count)
         return Decision(outcome_of(count), record, plan, count, detail=limit_detail(count, plan, now))
 
-    def _is_first_use(self, decision: Decision) -> bool:
+    def _is_first_use(self, record: KeyRecord, outcome: Outcome) -> bool:
         """It is written at once, for it ends the time in which a repeated order shows the key; other uses in batches."""
-        record = decision.record
-        if record is None or record.used or decision.outcome is not Outcome.ALLOWED or self._tollgate.db.is_resting:
-            return False
-        return self._used.is_first(record.key_id)
+        return outcome is Outcome.ALLOWED and not self._tollgate.db.is_resting and self._used.is_first(record.key_id)
 
     def identify(self, headers: Headers) -> KeyRecord:
         """Who holds this key, paid or not: for order and renewal endpoints. Raises Denied for unknown and revoked keys."""
@@ -206,14 +203,13 @@ class Gate:
             with suppress(CounterStoreDown):
                 self._tollgate.counter.publish(record.entitlement, record.version)
 
-    def _touch(self, record: KeyRecord | None) -> None:
+    def _touch(self, record: KeyRecord) -> None:
         """Note the use now."""
-        names = [record.key_id] if record else []
         now = self._tollgate.clock()
         try:
-            self._tollgate.db.do(lambda session: keystore(session, self._tollgate).touch(names, now=now))
+            self._tollgate.db.do(lambda session: keystore(session, self._tollgate).touch([record.key_id], now=now))
         except SQLAlchemyError:
-            log.warning("the use of %s was not noted", *names, exc_info=True)
+            log.warning("the use of %s was not noted", record.key_id, exc_info=True)
 
     def _move_to_current_pepper(self, key: ParsedKey, record: KeyRecord) -> None:
         peppers = self._tollgate.peppers

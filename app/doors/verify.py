@@ -8,9 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from app.decision import PLAIN, SCOPES, Decision, Toll, never_fits
-from app.gate import Gate
 from app.problems import InvalidInput
-from app.steps import Steps
 from keystore.plans import HIGHEST_LIMIT
 
 PATH = "/v1/keys/verify"
@@ -44,14 +42,12 @@ def parts_of(asked: Question) -> tuple[str, Toll]:
     return asked.key.get_secret_value(), Toll(asked.cost, asked.scope, asked.feature, asked.peek)
 
 
-def deciding(gate: Gate, key: str, toll: Toll) -> Steps[Decision]:
-    """Judge and count. Raises InvalidInput for a cost that this key's limits could never hold: waiting would not help."""
-    decision = yield from gate.deciding(key, toll)
+def check_cost(toll: Toll, decision: Decision) -> None:
+    """Raises InvalidInput for a cost that this key's limits could never hold: waiting would not help."""
     if toll.cost > 1 and decision.record and decision.plan:
         why = never_fits(toll.cost, decision.record, decision.plan)
         if why:
             raise InvalidInput("/cost", why)
-    return decision
 
 
 class Services:

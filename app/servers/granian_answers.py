@@ -163,9 +163,9 @@ def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client
         Thread(target=_end_with, args=(parent.pid,), name="parent", daemon=True).start()
 
     def answer(client: Client, scope: dict[str, Any]) -> int:
-        environ = ENVIRON | scope
-        begun = Begun(client, environ, threads)
-        body = application(environ, begun)
+        scope |= ENVIRON  # it is of this request alone
+        begun = Begun(client, scope, threads)
+        body = application(scope, begun)
         if body is not LATER:
             begun.give(body)
         return begun.status

@@ -121,7 +121,8 @@ class FastDoors:
             environ["wsgi.input"] = BytesIO(body)
             return None
         gate = self._gate
-        decision = yield from verify.deciding(gate, key, toll)
+        decision = yield from gate.deciding(key, toll)
+        verify.check_cost(toll, decision)
         return 200, "application/json", written(decision, base=gate.public_url, request_id=request_id), {}
 
     def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Steps[Answer]:

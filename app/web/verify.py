@@ -7,9 +7,8 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from app.decision import Decision, Denied, Outcome
 from app.doors.answers import VerifyOut, answer_of
-from app.doors.verify import Question, Services, deciding, parts_of
+from app.doors.verify import Question, Services, check_cost, parts_of
 from app.logs import request_id
-from app.steps import at_once
 from app.web.answers import SERVICE, problems
 from app.web.parts import gate_of_app, tollgate
 from app.web.refused import DETAIL
@@ -46,5 +45,7 @@ def admit_service() -> None:
 def verify_key(body: Question) -> Response:
     """May this key do that now? Counts like the request it stands for"""
     gate = gate_of_app()
-    decision = at_once(deciding(gate, *parts_of(body)))
+    key, toll = parts_of(body)
+    decision = gate.decide_key(key, toll)
+    check_cost(toll, decision)
     return jsonify(answer_of(decision, base=gate.public_url, request_id=request_id()))

@@ -132,12 +132,10 @@ class RedisCounter:
 
 
 def _heard(rates: tuple[Rate, ...], known: int, answer: Any) -> Heard:
-    if isinstance(answer, NOT_DONE):
-        return None
     try:
         return _count(rates, 1, known, answer)
     except CounterStoreDown as down:
-        return down
+        return None if isinstance(answer, NOT_DONE) else down
 
 
 def _policy(answer: Any) -> str:
@@ -149,10 +147,8 @@ def _policy(answer: Any) -> str:
 
 
 def _count(rates: tuple[Rate, ...], cost: int, known: int, answer: Any) -> Count:
-    if isinstance(answer, Exception):
-        raise CounterStoreDown(type(answer).__name__)
     if type(answer) is not list or len(answer) != 4 + 2 * len(rates) or type(answer[1]) is not int:
-        raise CounterStoreDown("it answers something else")
+        raise CounterStoreDown(type(answer).__name__ if isinstance(answer, Exception) else "it answers something else")
     states, version = tuple(answer[4:]), answer[1]
     if answer[0]:
         return Count(True, rates, states, (), version or None)

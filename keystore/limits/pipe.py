@@ -167,7 +167,7 @@ class _Stream:
     def _hear(self) -> None:
         """Wait for answers, no longer than the question that was asked first may wait, and hand out what came."""
         seconds = self._waiting[0][0] + self._patience - self._clock()
-        if seconds <= 0 or not self._readable.poll(seconds * 1000):
+        if not self._readable.poll(max(0.0, seconds) * 1000):  # looked at in any case: it may be us who are late
             raise TimeoutError("Redis did not answer in time")
         piece = self._socket.recv(PIECE)
         if not piece:

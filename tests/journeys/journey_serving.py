@@ -34,6 +34,7 @@ def open_shop(database_url: str) -> Iterator[Shop]:
 def make_settings(sandbox: Running, **more) -> Settings:
     """The gateway's settings, as an operator would write them."""
     base = {"catalog": CATALOG, "sweep_seconds": 1, "log_level": "ERROR", "trusted_proxies": "127.0.0.1"}
+    base["threads"] = 32  # this server starts one for each connection
     rails = {"stripe_api_base": sandbox.stripe_base, "btcpay_url": sandbox.btcpay_url}
     rails["stripe_webhook_secret"] = f"{SECRETS['stripe_webhook_secret']},{OLD_SECRET}"
     return Settings(_env_file=None, **(SECRETS | base | rails | more))

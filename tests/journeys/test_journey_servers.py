@@ -24,18 +24,21 @@ SETTINGS = {"WORKER": "embedded", "RATE_LIMIT_PRO": "3", "SERVICE_TOKENS": SERVI
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory):
-    """What became of a gateway on each server, told side by side."""
-    servers = ("gunicorn", "granian")
+def lives(tmp_path_factory, redis_server):
+    """What became of a gateway on each server, told side by side. With Redis granian answers in another way: nobody waits for it."""
+    if redis_server is None:
+        pytest.skip("not to be had: Redis")
+    servers = {"gunicorn": {}, "granian": {}, "granian+redis": {"REDIS_URL": redis_server}}
     with ThreadPoolExecutor(2) as pool:
-        lived = pool.map(live, servers, [tmp_path_factory.mktemp(server) for server in servers])
+        folders = [tmp_path_factory.mktemp(server) for server in servers]
+        lived = pool.map(live, servers, folders, servers.values())
         return dict(zip(servers, lived, strict=True))
 
 
-def live(server, folder):
+def live(name, folder, more):
     """It sells, its worker finds a payment whose webhook never came, it answers every case, and stops in the middle of the traffic."""
-    database = f"sqlite:///{folder / 'shop.db'}"
-    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=folder, server=server, **SETTINGS) as gateway:
+    database, server, settings = f"sqlite:///{folder / 'shop.db'}", name.partition("+")[0], SETTINGS | more
+    with Running(SANDBOX) as sandbox, serve(sandbox, database, folder=folder, server=server, **settings) as gateway:
         shop = gateway.shop
         paid, full, unpaid = shop.buy("team"), shop.buy("pro"), shop.buy("pro")
         shop.act(full, "pay")
@@ -60,13 +63,14 @@ def stop_in_traffic(gateway, unpaid):
         return gateway.process.wait(30), order.result().status_code, webhook.result().status_code
 
 
-@pytest.fixture(params=["gunicorn", "granian"])
+@pytest.fixture(params=["gunicorn", "granian", "granian+redis"])
 def life(request, lives):
     return lives[request.param]
 
 
-def test_both_servers_give_the_same_answers(lives):
-    one, other = (lives[server].cases for server in ("gunicorn", "granian"))
+@pytest.mark.parametrize("granian", ["granian", "granian+redis"])
+def test_both_servers_give_the_same_answers(lives, granian):
+    one, other = (lives[server].cases for server in ("gunicorn", granian))
     differing = {case: (said[2][1], other[case][2][1]) for case, said in one.items() if said != other[case]}
 
     assert differing == {"not ASCII": ("invalid_key", "missing_key")}  # granian hands on no header that is not ASCII

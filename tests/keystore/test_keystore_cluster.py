@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import Queue
 from types import SimpleNamespace
 
 import pytest
@@ -100,6 +101,49 @@ def test_a_node_that_leaves_has_its_connections_closed(cluster_counter, redis_cl
         wait_until(lambda: connections() == 0)
 
     assert before == 1
+
+
+@pytest.fixture
+def hear():
+    """Ask without waiting, and wait for what is heard."""
+    heard = Queue()
+    return lambda question: heard.get(timeout=10) if question.later(heard.put) else "not asked"
+
+
+def test_who_does_not_wait_is_answered_by_the_node_that_has_the_slot(cluster_counter, hear):
+    questions = [cluster_counter.prepare(f"ent_{n}", RATES) for n in range(30)]
+    first = hear(questions[0])
+    [question.ask() for question in questions]
+
+    assert first == "not asked"  # where the slots are is not known yet: who waits finds out
+    assert [hear(question).allowances[0].remaining for question in questions] == [498] * 30
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["moved", "on its way"])
+def test_while_a_slot_moves_who_does_not_wait_is_told_to_and_nothing_is_counted(
+    cluster_counter, redis_cluster, hear, half
+):
+    key, question = cluster_counter._key("ent_1"), cluster_counter.prepare("ent_1", RATES)
+    question.ask()
+    target = redis_cluster.move(key, half=half)
+    told, waited = hear(question), question.ask()
+    redis_cluster.settle(key, target)
+
+    assert (told, waited.allowances[0].remaining) == (None, 498)
+
+
+def test_a_node_that_hangs_degrades_those_who_do_not_wait_and_is_looked_for(redis_cluster, hear):
+    shared = RedisCounter(redis_cluster.url, timeout=TIMEOUT, namespace=f"test-{time.monotonic_ns()}")
+    counter = FallbackCounter(shared, workers_total=4, breaker_seconds=0.2, place=shared.place)
+    question = counter.prepare("ent_1", RATES)
+    question.ask()
+    lost = redis_cluster.take_over(shared._key("ent_1"))
+    told = hear(question)
+    found = any(not question.ask().degraded or time.sleep(0.1) for _ in range(100))
+    redis_cluster.signal(lost, signal.SIGCONT)
+    redis_cluster.wait_until_whole()
+
+    assert (told.degraded, found) == (True, True)
 
 
 def test_threads_get_exactly_the_limit_while_their_slot_moves_about(cluster_counter, redis_cluster):

@@ -142,6 +142,34 @@ def test_a_prepared_question_goes_back_to_a_store_that_came_back(counter, store,
     assert (plainest.ask().version, plainest.ask().degraded) == (7, False)
 
 
+def test_who_does_not_wait_hears_the_share_of_a_store_that_fails(counter, caplog):
+    heard, plainest = [], counter.prepare("ent_1", RATES)
+    asked = [plainest.later(heard.append) for _ in range(2)]
+
+    assert [(count.admitted, count.degraded) for count in heard] == [(True, True)]
+    assert (asked, counter.degraded_total) == ([True, False], 1)  # the second one is to ask as the breaker wants it
+    assert caplog.text.count("counted without the counter store") == 1
+
+
+def test_many_who_hear_of_a_failure_at_once_open_the_breaker_once(counter, store, caplog):
+    waiting, heard = [], []
+    store.later = lambda then: waiting.append(then) or True
+    plainest = counter.prepare("ent_1", RATES)
+    [plainest.later(heard.append) for _ in range(4)]
+    [then(CounterStoreDown("gone")) for then in waiting]
+
+    assert [count.admitted for count in heard] == [True, True, False, False]
+    assert caplog.text.count("counted without the counter store") == 1
+
+
+def test_what_was_not_counted_for_sure_is_handed_on_as_that(counter, store):
+    heard = []
+    store.later = lambda then: then(None) or True
+    counter.prepare("ent_1", RATES).later(heard.append)
+
+    assert (heard, counter.degraded_total) == ([None], 0)
+
+
 def test_a_share_is_never_nothing(counter):
     assert counter.count("ent_1", (Rate("minute", 1, 10_000_000),)).admitted
 

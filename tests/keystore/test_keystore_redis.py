@@ -1,6 +1,8 @@
 """What only the counter in Redis has: a server's clock, expiry, published versions."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 
 import pytest
 from redis import Redis
@@ -99,6 +101,50 @@ def test_a_prepared_question_survives_that_too(redis_counter, redis):
     redis.script_flush()
 
     assert plainest.ask().allowances[0].remaining == 3
+
+
+@pytest.fixture
+def hear():
+    """Ask without waiting, and wait for what is heard."""
+    heard = Queue()
+    return lambda question: heard.get(timeout=10) if question.later(heard.put) else "not asked"
+
+
+def test_who_does_not_wait_hears_the_same_count(redis_counter, hear):
+    plainest = redis_counter.prepare("ent_1", SLOW, known=7)
+    redis_counter.publish("ent_1", 7)
+    heard = [hear(plainest) for _ in range(6)]
+
+    assert [(count.admitted, count.allowances[0].remaining) for count in heard] == [
+        (True, 4), (True, 3), (True, 2), (True, 1), (True, 0), (False, 0)
+    ]  # fmt: skip
+    assert {count.version for count in heard} == {7}
+
+
+def test_who_does_not_wait_is_charged_nothing_on_an_outdated_version(redis_counter, hear):
+    redis_counter.publish("ent_1", 8)
+
+    count = hear(redis_counter.prepare("ent_1", SLOW, known=7))
+    assert (count.admitted, count.refused, count.allowances[0].remaining, count.version) == (False, (), 5, 8)
+
+
+def test_where_redis_has_forgotten_the_script_who_does_not_wait_is_told_to(redis_counter, redis, hear):
+    plainest = redis_counter.prepare("ent_1", SLOW)
+    plainest.ask()
+    redis.script_flush()
+
+    assert (hear(plainest), plainest.ask().allowances[0].remaining) == (None, 3)
+
+
+def test_threads_that_wait_and_threads_that_do_not_share_a_limit_exactly(redis_counter, hear):
+    plainest = redis_counter.prepare("ent_1", (Rate("slow", 500, LONG),))
+    hear(plainest)  # connects
+    heard = Queue()
+    with ThreadPoolExecutor(8) as threads:
+        asked = list(threads.map(lambda _: (plainest.later(heard.put), plainest.ask()), range(400)))
+
+    admitted = [count.admitted for _, count in asked] + [heard.get(timeout=10).admitted for _ in range(400)]
+    assert admitted.count(True) == 499
 
 
 def test_what_all_counts_of_a_plan_share_cannot_be_changed():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 PLAN = "bench"  # + the number of its windows
 EXACT = "exact"  # a plan whose only window is soon used up
+CONNECTIONS = 16  # on which a worker is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Case:
     program: Program
     windows: int = 3
     active: int = 1_000
+
+    @property
+    def connections(self) -> int:
+        """As many to one worker that has a share as to two: they are compared."""
+        return CONNECTIONS if self.program.share is None else 2 * CONNECTIONS
 
     @property
     def name(self) -> str:

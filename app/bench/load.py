@@ -1,4 +1,4 @@
-"""Requests as fast as a server answers them, on 16 connections: by wrk where it is installed, else by a loop of our own."""
+"""Requests as fast as a server answers them, on a few connections: by wrk where it is installed, else by a loop of our own."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+from app.bench.cases import CONNECTIONS
 from app.bench.ground import LOAD_CORE, SERVICE_TOKEN, pin
 
-CONNECTIONS = 16
 TOUCH_SECONDS = 60.0
 MOST_REQUESTS = 100_000  # kept ready-made, one per key
 MOVES_AFTER = 53  # requests of all connections; it shares no divisor with their number, so all of them have a turn
@@ -84,14 +84,14 @@ def _lines(first: str, *headers: str, body: str = "") -> str:
     return "\r\n".join([f"{first} HTTP/1.1", "Host: 127.0.0.1", *headers, "", body])
 
 
-def run(port: int, requests: Requests, *, seconds: float, start: int = 0) -> Load:
+def run(port: int, requests: Requests, *, seconds: float, start: int = 0, connections: int = CONNECTIONS) -> Load:
     """Load the server on `port` for so long, from another core than a single worker's; begin with request number `start`."""
     start %= requests.amount
     if shutil.which("wrk") is None:
-        return asyncio.run(_own(port, islice(cycle(_lines_of(requests)), start, None), seconds))
+        return asyncio.run(_own(port, islice(cycle(_lines_of(requests)), start, None), seconds, connections))
     script = requests.path.with_name("load.lua")
     script.write_text(_WRK)
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
     with subprocess.Popen(  # noqa: S603 (nothing of a user's in it)
         [*command, f"http://127.0.0.1:{port}"],
         env={**os.environ, "BENCH_REQUESTS": str(requests.path), "BENCH_START": str(start)},
@@ -114,7 +114,7 @@ def _lines_of(requests: Requests) -> list[bytes]:
     return [line.replace(r"\r\n", "\r\n").encode() for line in requests.path.read_text().splitlines()]
 
 
-async def _own(port: int, waiting: Iterator[bytes], seconds: float) -> Load:
+async def _own(port: int, waiting: Iterator[bytes], seconds: float, connections: int = CONNECTIONS) -> Load:
     """Slower than wrk, so it measures itself as well; good enough for ratios of processor time."""
     times: list[float] = []
     failed = 0
@@ -143,7 +143,7 @@ async def _own(port: int, waiting: Iterator[bytes], seconds: float) -> Load:
         while await on_one_connection():
             pass
 
-    await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(caller() for _ in range(connections)))
     times.sort()
     half, nearly = times[len(times) // 2], times[len(times) * 99 // 100]
     return Load(len(times), time.perf_counter() - started, half, nearly, failed)

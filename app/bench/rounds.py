@@ -33,7 +33,9 @@ class _Lane:
     def turn(self, seconds: float) -> Sample:
         """Load its server for so long."""
         before, at_redis = self.server.cpu(), _spent(self.redis)
-        seen = load.run(self.server.port, self.requests, seconds=seconds, start=self.done)
+        seen = load.run(
+            self.server.port, self.requests, seconds=seconds, start=self.done, connections=self.case.connections
+        )
         self.done += seen.requests
         cpu = self.server.cpu() - before
         return Sample(seen.requests, seen.seconds, cpu, seen.p50, seen.p99, seen.failed, _spent(self.redis) - at_redis)

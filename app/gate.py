@@ -42,7 +42,7 @@ from keystore.verdict import KeyRecord, Verdict, judge
 log = logging.getLogger(__name__)
 
 
-def plainest(standing: Standing, toll: Toll) -> Question | None:
+def prepared_for(standing: Standing, toll: Toll) -> Question | None:
     """The question that was prepared for this key, where it is this request's: it costs one and lacks nothing."""
     plain = toll is PLAIN or not (toll.cost > 1 or toll.peek or missing(toll, standing.record, standing.plan))
     return standing.plainest if plain else None
@@ -95,7 +95,7 @@ class Gate:
         if copy is None or standing is None:
             decision = self._anew(text, toll, now)
         else:
-            if question := plainest(standing, toll):
+            if question := prepared_for(standing, toll):
                 count = yield question
             else:
                 count = self._count(standing, toll, known=copy.record.version)

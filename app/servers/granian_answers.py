@@ -24,8 +24,9 @@ from app.steps import Question, Steps, go_on
 Headers = list[tuple[str, str]]
 Work = Callable[[], None]
 
-WORKING = 4  # threads for what takes its time: as many as granian has of its own
-LATER: list[bytes] = []  # in the place of a body: another thread gives it
+WORKING = 4  # threads for what takes its time
+FAILED = "a request failed after it was counted"
+NO_ANSWER: tuple[int, Headers, bytes] = (500, [], b"")  # as granian's own, where the application fails
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,12 @@ class Client(Protocol):
 class Begun:
     """A request on its way: what the application passed to start_response, which this is."""
 
-    __slots__ = ("_client", "_environ", "_threads", "headers", "status")
+    __slots__ = ("_client", "_environ", "_threads", "headers", "is_later", "status")
 
     def __init__(self, client: Client, environ: dict[str, Any], threads: "Threads") -> None:
         self.status: int = 500
         self.headers: Headers = []
+        self.is_later = False  # another thread answers
         self._client, self._environ, self._threads = client, environ, threads
 
     def __call__(self, status: str, headers: Headers, _exc_info: object = None, /) -> None:
@@ -66,9 +68,9 @@ class Begun:
         self.status, self.headers = int(status[:3]), headers
 
     def run(self, steps: Steps[Iterable[bytes]]) -> Iterable[bytes]:
-        """The body that they come to; LATER where this thread is free again, and another one gives it.
+        """The body that they come to; none where this thread is free again, and another one gives it.
 
-        Only the application itself is handed this object: what stands around it and changes answers hands on a start_response of its own.
+        Only the application itself is handed this object: what stands around it and adds headers hands on a start_response of its own.
         """
         context = copy_context()  # goes with the request from thread to thread
         try:
@@ -76,21 +78,35 @@ class Begun:
         except StopIteration as done:
             body: Iterable[bytes] = done.value
             return body
-        if question and question.later(partial(self._go_on, steps, question, context)):
-            return LATER
+        if question and question.later(partial(self._resume, steps, question, context)):
+            self.is_later = True
+            return []
         return context.run(go_on, steps, question)
 
-    def _go_on(self, steps: Steps[Iterable[bytes]], question: Question, context: Context, count: Any) -> None:
+    def _resume(self, steps: Steps[Iterable[bytes]], question: Question, context: Context, count: Any) -> None:
         """By the thread that hands out all counts. What would hold it up is left to others."""
         if count is None:
-            self._threads.run(lambda: self.give(context.run(go_on, steps, question)))
+            self._threads.work(partial(self._wait, steps, question, context))
             return
         try:
             more = context.run(steps.send, count)
         except StopIteration as done:
             self.give(done.value)
+        except Exception:
+            log.exception(FAILED)
+            self._client.response_bytes(*NO_ANSWER)
         else:
-            self._threads.run(lambda: self.give(context.run(go_on, steps, more)))
+            self._threads.work(partial(self._wait, steps, more, context))
+
+    def _wait(self, steps: Steps[Iterable[bytes]], question: Question | None, context: Context) -> None:
+        """For whatever it takes."""
+        try:
+            body = context.run(go_on, steps, question)
+        except Exception:
+            log.exception(FAILED)
+            self._client.response_bytes(*NO_ANSWER)
+        else:
+            self.give(body)
 
     def give(self, body: Iterable[bytes]) -> None:
         """The answer, now or when its turn comes."""
@@ -134,7 +150,7 @@ class Threads:
         self._resting.put((self._pace.due(time.monotonic()), answer))
         return True
 
-    def run(self, work: Work) -> None:
+    def work(self, work: Work) -> None:
         """As soon as one of a few threads is free."""
         self._work.put(work)
 
@@ -152,7 +168,7 @@ class Threads:
 def _try(work: Work) -> None:
     try:
         work()
-    except Exception:  # granian answers 500 to whom nobody answered
+    except Exception:
         log.exception("an answer was not given")
 
 
@@ -166,8 +182,10 @@ def wrap(application: Callable[..., Any], *_options: object) -> Callable[[Client
         scope |= ENVIRON  # it is of this request alone
         begun = Begun(client, scope, threads)
         body = application(scope, begun)
-        if body is not LATER:
+        if not begun.is_later:
             begun.give(body)
+        elif hasattr(body, "close"):  # of something around the application
+            body.close()
         return begun.status
 
     return answer

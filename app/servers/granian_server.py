@@ -31,7 +31,8 @@ cli.Server = Server
 def let_work_pile_up() -> None:
     """None of our threads gives way to one that it wakes, until it waits itself: so that finds more to do at a time (docs/decisions/0021)."""
     with suppress(AttributeError, OSError):  # Linux' class for this; where it is not to be had, all goes on as usual
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # else an operator has chosen
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from app.decision import Outcome, Toll
 from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.steps import ELSEWHERE, go_on
+from keystore import generate
 from keystore.limits import FallbackCounter, Question, RedisCounter
 
 
@@ -73,10 +74,20 @@ def test_what_it_has_to_show_makes_it_no_other_question(gate, key, watched, toll
     assert watched(gate.deciding(key, toll)) == ([(Question, 0)], 0)
 
 
-def test_an_unknown_key_is_read_before_there_is_a_step(gate, fresh, watched):
-    steps, said = watched(gate.deciding(fresh[:-1] + "x", Toll()))
+def test_what_is_no_key_is_neither_a_step_nor_a_statement(gate, watched):
+    assert watched(gate.deciding("tg_test_nonsense", Toll())) == ([], 0)
 
-    assert (steps, said) == ([], 0)
+
+def test_a_key_that_nobody_has_is_looked_for_before_there_is_a_step(gate, watched):
+    nobodys = generate("test", prefix="tg", seed=b"n" * 32)[1].reveal()
+
+    assert watched(gate.deciding(nobodys, Toll())) == ([], 1)
+
+
+def test_a_request_that_is_refused_is_no_first_use(gate, fresh, watched):
+    gate.decide_key(fresh, Toll(scope="admin"))
+
+    assert [step for step, _ in watched(gate.deciding(fresh, Toll()))[0]] == [Question, type(ELSEWHERE)]
 
 
 def test_a_first_use_is_written_down_elsewhere(gate, fresh, watched):

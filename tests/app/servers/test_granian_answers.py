@@ -141,7 +141,8 @@ def stepping(counts):
         def steps(environ, start_response):
             SEEN.set(environ["PATH_INFO"])
             told = yield counts.question()
-            yield from more
+            for step in more:  # noqa: UP028 (a tuple takes no count)
+                yield step
             start_response("200 OK", [("X-Seen", SEEN.get())])
             return [f"{told} in {threading.current_thread().name}".encode()]
 
@@ -206,6 +207,49 @@ def test_what_changes_answers_around_the_application_is_not_gone_past(stepping, 
     stepping(around=around)(client, dict(SCOPE))
 
     assert (client.said[1][-1], counts.waiting) == (("X-Around", "yes"), [])
+
+
+class Closing:
+    """A body of something around the application, which knows whether it was closed."""
+
+    def __init__(self, body):
+        self.body, self.closed = body, False
+
+    def __iter__(self):
+        return iter(self.body)
+
+    def close(self):
+        self.closed = True
+
+
+def test_what_wraps_the_body_only_is_closed_and_answers_nothing_itself(counts):
+    def steps(start_response):
+        yield counts.question()
+        start_response("200 OK", [])
+        return [b"counted"]
+
+    client, bodies = Client(), []
+    wrap(lambda _environ, start: bodies.append(Closing(start.run(steps(start)))) or bodies[0])(client, dict(SCOPE))
+    before = client.said
+    counts.tell("counted")
+
+    assert (before, bodies[0].closed, client.said) == (None, True, (200, [], b"counted"))
+
+
+@pytest.mark.parametrize("step", [None, ELSEWHERE], ids=["at once", "elsewhere"])
+def test_what_fails_after_a_count_is_answered_500_and_logged(counts, caplog, step):
+    def steps():
+        yield counts.question()
+        if step is ELSEWHERE:
+            yield ELSEWHERE
+        raise KeyError("secret")
+
+    client = Client()
+    wrap(lambda _environ, start: start.run(steps()))(client, dict(SCOPE))
+    counts.tell("counted")
+
+    assert client.answered.wait(10)
+    assert (client.said, "failed after it was counted" in caplog.text) == ((500, [], b""), True)
 
 
 def test_one_requests_context_is_no_others(stepping, counts):

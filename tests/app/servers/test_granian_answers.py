@@ -236,16 +236,21 @@ def test_what_wraps_the_body_only_is_closed_and_answers_nothing_itself(counts):
     assert (before, bodies[0].closed, client.said) == (None, True, (200, [], b"counted"))
 
 
-@pytest.mark.parametrize("step", [None, ELSEWHERE], ids=["at once", "elsewhere"])
-def test_what_fails_after_a_count_is_answered_500_and_logged(counts, caplog, step):
-    def steps():
-        yield counts.question()
-        if step is ELSEWHERE:
-            yield ELSEWHERE
-        raise KeyError("secret")
+def failing(counts):
+    yield counts.question()
+    raise KeyError("secret")
 
+
+def failing_elsewhere(counts):
+    yield counts.question()
+    yield ELSEWHERE
+    raise KeyError("secret")
+
+
+@pytest.mark.parametrize("steps", [failing, failing_elsewhere])
+def test_what_fails_after_a_count_is_answered_500_and_logged(counts, caplog, steps):
     client = Client()
-    wrap(lambda _environ, start: start.run(steps()))(client, dict(SCOPE))
+    wrap(lambda _environ, start: start.run(steps(counts)))(client, dict(SCOPE))
     counts.tell("counted")
 
     assert client.answered.wait(10)

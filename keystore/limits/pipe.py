@@ -6,6 +6,7 @@ Who waits is better off with a connection for each question: keystore/limits/wir
 import logging
 import select
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from redis.exceptions import (
     RedisError,
 )
 
-from keystore.limits.wire import AWAY, IDLE_SECONDS, MORE, connect, patience_of, reader_of
+from keystore.limits.wire import AWAY, MORE, connect, let_the_kernel_wait, patience_of, reader_of
 
 PAUSE_SECONDS = 1.0  # between two tries to connect
 PIECE = 65_536  # bytes read at once: the answers of a hundred questions
@@ -45,8 +46,8 @@ class Pipe:
     def __init__(self, pool: ConnectionPool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pool = pool
-        # Python's TLS must not be read and written at once; and not everywhere is there a poll().
-        self._is_possible = not issubclass(pool.connection_class, SSLConnection) and hasattr(select, "poll")
+        # Python's TLS must not be read and written at once. And it is Linux that waits for us.
+        self._is_possible = not issubclass(pool.connection_class, SSLConnection) and sys.platform == "linux"
         self._opening = Lock()
         self._stream: _Stream | None = None
         self._opened = -inf
@@ -90,44 +91,42 @@ class _Stream:
         self._clock = clock
         self._socket: socket.socket | None = None  # until it is connected
         self._waiting: deque[tuple[float, Then]] = deque()  # when each was asked, and who is to hear its answer
-        self._used = 0.0
         self._lock = Lock()  # held while something is sent: the order of questions is that of the answers
-        self._bell: SimpleQueue[None] = SimpleQueue()  # rung for the first question after a silence
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._is_asleep = False  # the thread is, until somebody rings
         Thread(target=self._run, args=(pool,), name="redis-pipe", daemon=True).start()
 
     def send(self, command: bytes, then: Then) -> bool:
         """See Pipe."""
         with self._lock:
-            now = self._clock()
-            if self._socket is None or self.is_over:
+            if self.is_over or self._socket is None or (self._is_asleep and not self._wake(self._socket)):
                 return False
-            if not self._waiting and now - self._used >= IDLE_SECONDS and is_gone(self._socket):
-                self._hang_up(self._socket)
-                return False
-            self._used = now
-            self._waiting.append((now, then))  # before it is sent: the answer may be there before we are back
-            is_first = len(self._waiting) <= 1
+            self._waiting.append((self._clock(), then))  # before it is sent: the answer may be there before we are back
             try:
-                whole = self._socket.send(command) == len(command)
+                whole = self._socket.send(command, socket.MSG_DONTWAIT) == len(command)
             except OSError:  # no room among them: a store that reads nothing
                 whole = False
             if not whole:
                 self._hang_up(self._socket)  # and all that wait are told
-        if is_first:
-            self._bell.put(None)
         return True
 
     def close(self) -> None:
         """Ask nothing more; end when all is answered."""
         with self._lock:
-            self.is_over = True
+            self.is_over, self._is_asleep = True, False
+            self._bell.put(None)
+
+    def _wake(self, connected: socket.socket) -> bool:
+        self._is_asleep = False
         self._bell.put(None)
+        if is_gone(connected):
+            self._hang_up(connected)
+        return not self.is_over
 
     def _hang_up(self, connected: socket.socket) -> None:
         self.is_over = True
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
-        self._bell.put(None)
 
     def _run(self, pool: ConnectionPool) -> None:
         error: Exception = ConnectionError("the connection was let go")
@@ -149,39 +148,49 @@ class _Stream:
 
     def _serve(self, connection: Any) -> None:
         connected: socket.socket = connection._sock  # noqa: SLF001 (see wire.py)
-        connected.setblocking(False)
-        self._readable = select.poll()
-        self._readable.register(connected, select.POLLIN)
-        self._patience, self._reader = patience_of(connection), reader_of(connection)
-        self._used = self._clock()
+        let_the_kernel_wait(connected)
+        reader, patience = reader_of(connection), patience_of(connection)
         self._socket = connected
         while not self.is_over or self._waiting:
-            self._bell.get()
-            while self._waiting:
-                self._hear(connected)
+            try:
+                piece = connected.recv(PIECE)
+            except (BlockingIOError, TimeoutError):  # as the kernel calls it, and as Python does
+                self._be_silent(connected, patience)
+                continue
+            if not piece:
+                raise ConnectionError("Redis closed the connection")
+            reader.feed(piece)
+            self._hand_out(reader, patience)
 
-    def _hear(self, connected: socket.socket) -> None:
-        """Wait for answers, no longer than the question that was asked first may wait, and hand out what came."""
-        seconds = self._waiting[0][0] + self._patience - self._clock()
-        if not self._readable.poll(max(0.0, seconds) * 1000):  # looked at in any case: it may be us who are late
-            raise TimeoutError("Redis did not answer in time")
-        piece = connected.recv(PIECE)
-        if not piece:
-            raise ConnectionError("Redis closed the connection")
-        self._reader.feed(piece)
-        while (answer := self._reader.gets()) is not MORE:
+    def _be_silent(self, connected: socket.socket, patience: float) -> None:
+        """Nothing came for as long as an answer may take: sleep where none is waited for. Who asked only just has time left."""
+        with self._lock:
+            self._is_asleep = not self._waiting and not self.is_over
+        if self._is_asleep:
+            self._bell.get()
+        elif self._waiting:
+            soon = select.poll()
+            soon.register(connected, select.POLLIN)
+            if not soon.poll(max(0.0, self._waiting[0][0] + patience - self._clock()) * 1000):
+                raise TimeoutError("Redis did not answer in time")
+
+    def _hand_out(self, reader: Any, patience: float) -> None:
+        before = len(self._waiting)
+        while (answer := reader.gets()) is not MORE:
             if not self._waiting:
                 raise InvalidResponse("Redis gave more than one answer")
             _, then = self._waiting.popleft()
             _tell(then, answer)
             if isinstance(answer, AWAY):
                 raise answer
+        if before == len(self._waiting) and before and self._clock() - self._waiting[0][0] > patience:
+            raise TimeoutError("Redis did not answer in time")  # each piece came in time, all of them together do not
 
 
 def is_gone(connected: socket.socket) -> bool:
     """Whether an idle connection was closed since. Looked at before and not found out by trying: what was sent may have been done."""
     try:
-        connected.recv(1, socket.MSG_PEEK)
+        connected.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:

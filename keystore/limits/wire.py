@@ -122,7 +122,7 @@ class _Line:
         self._patience = patience_of(connection)
         self._connection = connection
         self._socket = connection._sock  # noqa: SLF001 (there is no other name for it)
-        _let_the_kernel_wait(self._socket)
+        let_the_kernel_wait(self._socket)
         self._reader = reader_of(connection)
 
     def ask(self, command: bytes, now: float) -> Any:
@@ -164,7 +164,7 @@ class _Line:
         self._connection.disconnect()
 
 
-def _let_the_kernel_wait(connected: socket.socket) -> None:
+def let_the_kernel_wait(connected: socket.socket) -> None:
     """Give its time-out to the kernel: Python itself would ask, before each packet, whether it can be sent or read. Not under
     TLS, where a read that takes too long would be tried for ever, and not with a socket that waits in its own way: gevent puts its
     class in the place of Python's.

@@ -17,16 +17,17 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ResponseError
 from redis.retry import Retry
 
-from keystore.limits.pipe import IDLE_SECONDS, Pipe
+from keystore.limits.pipe import Pipe
 from keystore.limits.wire import packed
 
 PATIENCE = 0.3
+SILENCE = 1.0  # seconds after which a thread that hears nothing sleeps; an answer may take as long
 GENEROUS = 10.0  # seconds until a test gives up
 
 
 @pytest.fixture
 def client(redis_url):
-    with Redis.from_url(redis_url, protocol=2, socket_timeout=5, socket_connect_timeout=5) as client:
+    with Redis.from_url(redis_url, protocol=2, socket_timeout=SILENCE, socket_connect_timeout=5) as client:
         yield client
 
 
@@ -117,9 +118,16 @@ def test_one_who_cannot_use_an_answer_does_not_keep_others_from_theirs(pipe, ask
 def test_a_connection_that_was_closed_meanwhile_is_noticed_before_a_question_is_lost(client, ask):
     ask("CLIENT", "ID")
     client.client_kill_filter(_id=str(ask.next()))
-    time.sleep(IDLE_SECONDS + 0.1)
+    time.sleep(0.1)
 
     assert (ask("ECHO", 1), ask.until_sent("ECHO", 2), ask.next()) == (False, True, b"2")
+
+
+def test_after_a_silence_it_hears_again(ask):
+    time.sleep(1.2 * SILENCE)
+    ask("ECHO", 1)
+
+    assert ask.next() == b"1"
 
 
 def test_let_go_it_tells_what_was_asked_ends_and_asks_nothing_more(client, pipe, ask):
@@ -168,6 +176,40 @@ def test_a_store_that_hangs_costs_all_who_wait_for_it_one_time_out():
 
     assert (all(asked), {type(error) for error in said}) == (True, {TimeoutError})
     assert seconds < 2 * PATIENCE
+
+
+def slow(connection, _number):
+    while connection.recv(1_000):
+        time.sleep(0.8 * PATIENCE)
+        connection.sendall(b":1\r\n")
+
+
+def once(connection, _number):
+    connection.recv(1_000)
+    connection.sendall(b":1\r\n")
+    deaf(connection, 0)
+
+
+def test_a_question_asked_late_in_a_silence_may_take_as_long_as_any_other():
+    with store(slow) as ask:
+        ask.until_sent("PING")
+        first = ask.next()
+        time.sleep(0.7 * PATIENCE)
+        ask("PING")
+
+        assert (first, ask.next()) == (1, 1)
+
+
+def test_it_is_given_up_after_its_time_whenever_in_a_silence_it_was_asked():
+    with store(once) as ask:
+        ask.until_sent("PING")
+        ask.next()
+        time.sleep(0.7 * PATIENCE)
+        ask("PING")
+        started = time.monotonic()
+        said = ask.next()
+
+        assert (type(said), PATIENCE * 0.9 < time.monotonic() - started < 1.6 * PATIENCE) == (TimeoutError, True)
 
 
 def dripping(connection, _number):

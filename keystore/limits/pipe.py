@@ -179,10 +179,10 @@ class _Stream:
         while (answer := reader.gets()) is not MORE:
             if not self._waiting:
                 raise InvalidResponse("Redis gave more than one answer")
+            if isinstance(answer, AWAY):
+                raise answer  # to all who wait
             _, then = self._waiting.popleft()
             _tell(then, answer)
-            if isinstance(answer, AWAY):
-                raise answer
         if before == len(self._waiting) and before and self._clock() - self._waiting[0][0] > patience:
             raise TimeoutError("Redis did not answer in time")  # each piece came in time, all of them together do not
 

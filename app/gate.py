@@ -99,7 +99,7 @@ class Gate:
                 count = yield question
             else:
                 count = self._count(standing, toll, known=copy.record.version)
-            if is_outdated(copy.record, count) or self._cache.is_doubtful(copy, count):
+            if is_outdated(copy.record, count) or (count.version is None and self._cache.is_doubtful(copy)):
                 yield ELSEWHERE
                 decision = self._anew(text, toll, now, Doubted(standing, count))
             else:

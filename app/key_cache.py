@@ -83,9 +83,9 @@ class KeyCache:
             self._at_hand.pop(digest, None)
             self._copies.pop(digest, None)
 
-    def is_doubtful(self, copy: Copy, count: Count) -> bool:
-        """True when the count could not tell what was published, and the copy is not of this second."""
-        return count.version is None and self._monotonic() - copy.loaded >= FRESH_ALONE
+    def is_doubtful(self, copy: Copy) -> bool:
+        """Where no count tells what was published: True when the copy is not of this second."""
+        return self._monotonic() - copy.loaded >= FRESH_ALONE
 
 
 def is_outdated(record: KeyRecord, count: Count) -> bool:

@@ -143,6 +143,7 @@ def test_a_prepared_question_goes_back_to_a_store_that_came_back(counter, store,
 
 
 def test_who_does_not_wait_hears_the_share_of_a_store_that_fails(counter, caplog):
+    caplog.set_level("WARNING", logger="keystore.limits.fallback")
     heard, plainest = [], counter.prepare("ent_1", RATES)
     asked = [plainest.later(heard.append) for _ in range(2)]
 
@@ -152,6 +153,7 @@ def test_who_does_not_wait_hears_the_share_of_a_store_that_fails(counter, caplog
 
 
 def test_many_who_hear_of_a_failure_at_once_open_the_breaker_once(counter, store, caplog):
+    caplog.set_level("WARNING", logger="keystore.limits.fallback")
     waiting, heard = [], []
     store.later = lambda then: waiting.append(then) or True
     plainest = counter.prepare("ent_1", RATES)

@@ -249,6 +249,7 @@ def failing_elsewhere(counts):
 
 @pytest.mark.parametrize("steps", [failing, failing_elsewhere])
 def test_what_fails_after_a_count_is_answered_500_and_logged(counts, caplog, steps):
+    caplog.set_level("ERROR", logger="app.servers.granian_answers")
     client = Client()
     wrap(lambda _environ, start: start.run(steps(counts)))(client, dict(SCOPE))
     counts.tell("counted")
@@ -282,6 +283,7 @@ def test_an_answer_that_may_wait_does_so_after_a_count_too(counts):
 
 
 def test_an_answer_that_nobody_takes_any_more_is_logged_and_holds_up_nobody(stepping, counts, caplog, eventually):
+    caplog.set_level("ERROR", logger="app.servers.granian_answers")
     answer, clients = stepping(ELSEWHERE), [Client(OSError("gone")), Client()]
     [answer(client, dict(SCOPE)) for client in clients]
     [counts.tell("counted") for _ in clients]

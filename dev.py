@@ -29,7 +29,7 @@ CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "types": ("mypy",),
     "migrations": ("tollgate", "db", "check"),
-    "tests": ("pytest", "-n", "2"),
+    "tests": ("pytest", "-n", "2", "--dist", "worksteal"),  # who shares a fixture runs in one process, mostly
 }
 
 

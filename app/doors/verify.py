@@ -42,7 +42,7 @@ def parts_of(asked: Question) -> tuple[str, Toll]:
     return asked.key.get_secret_value(), Toll(asked.cost, asked.scope, asked.feature, asked.peek)
 
 
-def check_cost(toll: Toll, decision: Decision) -> None:
+def check_it_fits(toll: Toll, decision: Decision) -> None:
     """Raises InvalidInput for a cost that this key's limits could never hold: waiting would not help."""
     if toll.cost > 1 and decision.record and decision.plan:
         why = never_fits(toll.cost, decision.record, decision.plan)

@@ -122,7 +122,7 @@ class FastDoors:
             return None
         gate = self._gate
         decision = yield from gate.deciding(key, toll)
-        verify.check_cost(toll, decision)
+        verify.check_it_fits(toll, decision)
         return 200, "application/json", written(decision, base=gate.public_url, request_id=request_id), {}
 
     def _authorize(self, environ: WSGIEnvironment, request_id: str) -> Steps[Answer]:

@@ -7,7 +7,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from app.decision import Decision, Denied, Outcome
 from app.doors.answers import VerifyOut, answer_of
-from app.doors.verify import Question, Services, check_cost, parts_of
+from app.doors.verify import Question, Services, check_it_fits, parts_of
 from app.logs import request_id
 from app.web.answers import SERVICE, problems
 from app.web.parts import gate_of_app, tollgate
@@ -47,5 +47,5 @@ def verify_key(body: Question) -> Response:
     gate = gate_of_app()
     key, toll = parts_of(body)
     decision = gate.decide_key(key, toll)
-    check_cost(toll, decision)
+    check_it_fits(toll, decision)
     return jsonify(answer_of(decision, base=gate.public_url, request_id=request_id()))

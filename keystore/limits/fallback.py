@@ -102,7 +102,7 @@ class FallbackCounter:
                 return share()
 
         def later(then: Callable[[Heard], object]) -> bool:
-            place = EVERYTHING if self._place is None else self._place(entitlement)
+            place = self._place_of(entitlement)
             if place in self._open_until:  # one caller tries it, and waits
                 return False
 

@@ -4,9 +4,11 @@ import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import structlog
+from redis import Redis
 from sqlalchemy import select
 
 from app import logs
@@ -17,7 +19,7 @@ from app.db import Database
 from app.models import Checkout, Order
 from app.pricing import PriceBook
 from app.tollgate import Tollgate
-from keystore.limits import MemoryCounter
+from keystore.limits import FallbackCounter, MemoryCounter, RedisCounter
 from keystore.plans import Plan, Rate
 from providers.base import NotAuthentic, RefundMade
 from providers.events import (
@@ -186,6 +188,15 @@ def tollgate(database_url, clock, stripe, btcpay):
     yield whole
     whole.patience.drain(seconds=5)
     database.engine.dispose()
+
+
+@pytest.fixture
+def redis_counter(redis_url):
+    """Counts in a corner of Redis of its own, patiently."""
+    namespace = f"test-{uuid4().hex}"
+    yield FallbackCounter(RedisCounter(redis_url, timeout=5, namespace=namespace), workers_total=1)
+    with Redis.from_url(redis_url) as redis:
+        redis.delete("nothing", *redis.scan_iter(f"{namespace}:*"))
 
 
 @pytest.fixture

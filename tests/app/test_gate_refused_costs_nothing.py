@@ -1,10 +1,8 @@
 """What a key's end or change costs whoever goes on asking with it: nothing, neither of the windows nor of the quota."""
 
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
-from redis import Redis
 from sqlalchemy import Engine, event
 
 from app import keys
@@ -12,7 +10,6 @@ from app.decision import Outcome, Toll
 from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.operators import entitlements
-from keystore.limits import FallbackCounter, RedisCounter
 from keystore.plans import Quota, Rate
 
 
@@ -24,14 +21,6 @@ def tollgate(request, tollgate):
     catalog = replace(tollgate.catalog, plans=plans)
     counter = tollgate.counter if request.param == "memory" else request.getfixturevalue("redis_counter")
     return replace(tollgate, catalog=catalog, counter=counter)
-
-
-@pytest.fixture
-def redis_counter(redis_url):
-    namespace = f"test-{uuid4().hex}"
-    yield FallbackCounter(RedisCounter(redis_url, timeout=5, namespace=namespace), workers_total=1)
-    with Redis.from_url(redis_url) as redis:
-        redis.delete("nothing", *redis.scan_iter(f"{namespace}:*"))
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
-from redis import Redis
 from sqlalchemy import Engine, event
 
 from app import keys
@@ -14,16 +12,12 @@ from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.steps import ELSEWHERE, go_on
 from keystore import generate
-from keystore.limits import FallbackCounter, Question, RedisCounter
+from keystore.limits import Question
 
 
 @pytest.fixture
-def tollgate(tollgate, redis_url):
-    namespace = f"test-{uuid4().hex}"
-    counter = FallbackCounter(RedisCounter(redis_url, timeout=5, namespace=namespace), workers_total=1)
-    yield replace(tollgate, counter=counter)
-    with Redis.from_url(redis_url) as redis:
-        redis.delete("nothing", *redis.scan_iter(f"{namespace}:*"))
+def tollgate(tollgate, redis_counter):
+    return replace(tollgate, counter=redis_counter)
 
 
 @pytest.fixture

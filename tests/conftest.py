@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+import done_once
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
@@ -31,7 +32,9 @@ from migrations import runner
 LOCAL_POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/test?connect_timeout=2"
 LOCAL_REDIS = "redis://127.0.0.1:6379/9"
 ABSENT = "not to be had: "
-EMPTIED = [f"DELETE FROM {table}" for base in (Base, KeystoreBase) for table in reversed(base.metadata.sorted_tables)]
+EMPTIED = "; ".join(
+    f"DELETE FROM {table}" for base in (Base, KeystoreBase) for table in reversed(base.metadata.sorted_tables)
+)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 # Schemathesis' plugin imports these when the session ends. Compiled then, beside threads that still run, they made Python 3.11 say
@@ -39,6 +42,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 for _name in ("allure", "html.writer", "junitxml"):
     with suppress(ImportError):
         importlib.import_module(f"schemathesis.reporting.{_name}")
+
+done_once.share()
+pytest_collection_finish = done_once.settle_memory
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,7 +65,7 @@ def postgresql_url(postgresql_database: URL | None) -> str:
     if postgresql_database is None:
         absent("PostgreSQL")
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    execute(postgresql_database, others, *EMPTIED)
+    execute(postgresql_database, others, EMPTIED)
     return postgresql_database.render_as_string(hide_password=False)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import choice
 from types import FrameType
 
 import click
@@ -18,6 +19,7 @@ import requests
 READY_WITHIN = 40.0  # seconds
 STOP_WITHIN = 12.0  # seconds for all of them together
 TAIL = 25  # lines of a log that explain a failure
+SELDOM = range(10_000, 16_400)  # ports below those that systems hand out by themselves
 
 
 @dataclass
@@ -106,8 +108,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of this machine if it is free, else any."""
-    for port in (wanted, 0):
+    """The wanted port of this machine if it is free, else any that nobody gets by chance before our program listens there."""
+    for port in (wanted or choice(SELDOM), *(choice(SELDOM) for _ in range(100))):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

@@ -14,6 +14,7 @@ import requests
 from redis_cluster import wait_until
 from test_config_settings import CARDS
 
+from app.cli.demo_processes import free_port
 from migrations import runner
 
 ROOT = Path(__file__).parents[2]
@@ -30,13 +31,14 @@ def start(tmp_path):
 
     def _start(*words, **environ):
         path = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen([sys.executable, "-m", *words], cwd=tmp_path, env=path | ours | environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+        process = subprocess.Popen([sys.executable, "-m", *words], cwd=tmp_path, env=path | ours | environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
         running.append(process)
         return process
 
     yield _start
     for process in running:
-        process.kill()
+        with suppress(ProcessLookupError):  # with its workers, which would go on for a while
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -96,8 +98,7 @@ def test_nor_does_a_server_that_did_not_read_our_configuration(start, command):
 
 def test_nor_does_one_that_says_it_in_a_file_of_its_own_answer_anything(start, tmp_path):
     (tmp_path / "other.py").write_text("workers = 2")
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        bind = f"127.0.0.1:{held.getsockname()[1]}"
+    bind = f"127.0.0.1:{free_port(0)}"
     start("gunicorn", "--config", str(tmp_path / "other.py"), "--bind", bind, "--no-control-socket", "wsgi:app")
     wait_until(lambda: answered(bind) is not None)
 
@@ -183,8 +184,7 @@ def test_a_port_that_somebody_has_is_named_and_nothing_more(start, server, said)
 @pytest.fixture
 def granian(start):
     """Two workers that serve, and where."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        bind = f"127.0.0.1:{held.getsockname()[1]}"
+    bind = f"127.0.0.1:{free_port(0)}"
     process = start("app.cli", "serve", "--server", "granian", BIND=bind, **REDIS, WEB_CONCURRENCY="2")
     wait_until(lambda: is_served(bind))
     return process, bind

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from journey_shop import Shop
 from journey_values import CATALOG, SECRETS
 from sqlalchemy import text
 
+from app.cli.demo_processes import free_port
 from app.db import make_engine
 from sandbox import Running
 
@@ -47,7 +47,7 @@ def serve(
     **settings: str,
 ) -> Iterator[Gateway]:
     """Start it (`server`: by `tollgate serve`), wait until it is ready, kill it at the end. It gets the sandbox's webhooks."""
-    port = _free_port()
+    port = free_port(0)
     url = f"http://127.0.0.1:{port}"
     sandbox.world.postman.webhooks = f"{url}/v1/webhooks"
     shipped = ["app.cli", "serve", "--server", server]
@@ -104,9 +104,3 @@ def _ready(url: str, process: subprocess.Popen) -> bool:
         return requests.get(f"{url}/readyz", timeout=5).status_code == 200
     except requests.ConnectionError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

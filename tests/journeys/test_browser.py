@@ -229,19 +229,25 @@ def serious(page):
     return [(item["id"], item["nodes"][0]["target"]) for item in found if item["impact"] in ("serious", "critical")]
 
 
+def needed(page):
+    """How wide the window has to be."""
+    page.wait_for_load_state()
+    return page.evaluate("document.documentElement.scrollWidth")
+
+
 @pytest.mark.parametrize("width", [320, 375])
 def test_nothing_hangs_over_on_a_phone(visit, bazaar, width):
     page = visit(viewport={"width": width, "height": 640})
-    widths = [page.evaluate("document.documentElement.scrollWidth")]
+    widths = [needed(page)]
     choose(page, "Pro", "Pay by card")
     page.goto(own_order(page))
-    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    widths.append(needed(page))
     page.goto("/")
     buy_by_lightning(page, bazaar)
     page.get_by_text("With another plan").click()
-    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    widths.append(needed(page))
     press(page, "Team: Pay with bitcoin")
-    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    widths.append(needed(page))
     assert widths == [width] * 4
 
 

@@ -29,7 +29,13 @@ CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "types": ("mypy",),
     "migrations": ("tollgate", "db", "check"),
-    "tests": ("pytest", "-n", "2", "--dist", "worksteal"),  # who shares a fixture runs in one process, mostly
+    "tests": (
+        "pytest",
+        "-n",
+        "3",
+        "--dist",
+        "worksteal",
+    ),  # one more than two cores: some tests wait. Who shares a fixture mostly runs in one
 }
 
 

@@ -9,8 +9,11 @@ import threading
 
 from flask import Flask
 
-from app import config, factory, worker  # noqa: F401 (the worker's code is to be shared, too)
-from app.config.problems import Problem
+from app.loading import loading
+
+with loading():
+    from app import config, factory, worker  # noqa: F401 (the worker's code is to be shared, too)
+    from app.config.problems import Problem
 
 log = logging.getLogger(__name__)
 

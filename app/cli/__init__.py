@@ -1,11 +1,15 @@
 """`tollgate`: one command line for whoever runs it. Each group loads only when it is used."""
 
 import importlib
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
 import click
 
-from app.cli.failures import Failures
+from app.loading import loading
+
+with loading():
+    from app.cli.failures import Failures
 
 COMMANDS: Final = {  # name -> module in this folder; its `command` is the click command
     "admin-tokens": "admin_tokens",
@@ -42,9 +46,14 @@ class Lazy(Failures):
         """The command of that name; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module: Any = importlib.import_module(f"app.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = module.command
-        return command
+        return _load(COMMANDS[cmd_name])
+
+
+@cache
+def _load(name: str) -> click.Command:
+    with loading():
+        command: click.Command = importlib.import_module(f"app.cli.{name}").command
+    return command
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -32,16 +32,15 @@ def not_logging():
 
 
 @pytest.fixture
-def environ(monkeypatch, tmp_path):
+def environ(monkeypatch, tmp_path, sqlite_url):
     """Settings for a card shop with a migrated database; gives what can still be changed."""
     given = {
         **{name.upper(): value for name, value in CARDS.items()},
         "PRICE_ID_PRO": "price_pro",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'tollgate.db'}",
+        "DATABASE_URL": sqlite_url,
     }
     monkeypatch.setattr("os.environ", given)
     monkeypatch.chdir(tmp_path)
-    runner.upgrade(given["DATABASE_URL"])
     return given
 
 

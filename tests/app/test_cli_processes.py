@@ -15,19 +15,17 @@ from redis_cluster import wait_until
 from test_config_settings import CARDS
 
 from app.cli.demo_processes import free_port
-from migrations import runner
 
 ROOT = Path(__file__).parents[2]
 REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}  # it is away
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, sqlite_url):
     """Run a program with settings; stopped afterwards whatever happens."""
-    runner.upgrade(f"sqlite:///{tmp_path}/tollgate.db")
     running = []
     ours = {name.upper(): value for name, value in CARDS.items()}
-    ours |= {"PRICE_ID_PRO": "price_pro", "DATABASE_URL": f"sqlite:///{tmp_path}/tollgate.db", "LOG_LEVEL": "DEBUG"}
+    ours |= {"PRICE_ID_PRO": "price_pro", "DATABASE_URL": sqlite_url, "LOG_LEVEL": "DEBUG"}
 
     def _start(*words, **environ):
         path = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}

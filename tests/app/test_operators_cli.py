@@ -9,17 +9,15 @@ from app.config import load
 from app.factory import assemble
 from app.keys import KeyOrder, create
 from app.keys import get as get_key
-from migrations import runner
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def run(monkeypatch, tmp_path, sqlite_url):
     """Run a command against a fresh shop."""
-    url = f"sqlite:///{tmp_path / 'tollgate.db'}"
-    given = {**{name.upper(): value for name, value in CARDS.items()}, "PRICE_ID_PRO": "price_pro", "DATABASE_URL": url}
+    given = {name.upper(): value for name, value in CARDS.items()}
+    given |= {"PRICE_ID_PRO": "price_pro", "DATABASE_URL": sqlite_url}
     monkeypatch.setattr("os.environ", given)
     monkeypatch.chdir(tmp_path)
-    runner.upgrade(url)
     return lambda *words: CliRunner().invoke(main, words, catch_exceptions=False)
 
 

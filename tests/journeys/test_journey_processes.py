@@ -11,7 +11,6 @@ from journey_processes import ROOT, count_rows, serve, wait_until
 from journey_shop import Bought
 from journey_values import SANDBOX
 
-from migrations.runner import upgrade
 from sandbox import Running
 
 KEYS = {rail: str(uuid4()) for rail in ("stripe", "btcpay")}
@@ -33,22 +32,15 @@ def sandbox():
         yield running
 
 
-@pytest.fixture
-def database(database_url):
-    """Empty and migrated."""
-    upgrade(database_url)
-    return database_url
-
-
 def ask_in_vain(shop, rail):
     """An order whose answer never comes."""
     with suppress(requests.ConnectionError):
         shop.ask(provider=rail, key=KEYS[rail])
 
 
-def test_the_shipped_configuration_sells_keys_on_both_rails(sandbox, database, tmp_path):
+def test_the_shipped_configuration_sells_keys_on_both_rails(sandbox, database_url, tmp_path):
     shipped = {"CATALOG": str(ROOT / "catalog.toml"), "PRICE_ID_PRO": "price_pro", "RATE_LIMIT_PRO": "3"}
-    with serve(sandbox, database, folder=tmp_path, WORKER="embedded", **shipped) as gateway:
+    with serve(sandbox, database_url, folder=tmp_path, WORKER="embedded", **shipped) as gateway:
         shop = gateway.shop
         card, coin = shop.buy(provider="stripe"), shop.buy(provider="btcpay")
         before = shop.gate(card), shop.gate(coin)
@@ -60,15 +52,15 @@ def test_the_shipped_configuration_sells_keys_on_both_rails(sandbox, database, t
     assert said == ["allowed", "allowed", "allowed", "rate_limited"]
 
 
-def test_a_gateway_killed_between_create_and_commit_leaves_one_order_with_one_checkout(sandbox, database, tmp_path):
+def test_a_gateway_killed_between_create_and_commit_leaves_one_order_with_one_checkout(sandbox, database_url, tmp_path):
     opening = "SELECT 1 FROM checkouts WHERE opening_until IS NOT NULL AND reference IS NULL"
     world = sandbox.world
-    with serve(sandbox, database, folder=tmp_path) as gateway, ThreadPoolExecutor(2) as pool:
+    with serve(sandbox, database_url, folder=tmp_path) as gateway, ThreadPoolExecutor(2) as pool:
         shop = gateway.shop
         shop.http.get(f"{shop.url}/v1/plans", timeout=10)
         with shop.weather(api="slow", delay=1):
             asked = [pool.submit(ask_in_vain, shop, rail) for rail in KEYS]
-            wait_until(lambda: count_rows(database, opening) == len(KEYS), seconds=10)
+            wait_until(lambda: count_rows(database_url, opening) == len(KEYS), seconds=10)
             time.sleep(0.2)  # now both create calls are on their way
             gateway.kill()
         [work.result() for work in asked]
@@ -77,7 +69,7 @@ def test_a_gateway_killed_between_create_and_commit_leaves_one_order_with_one_ch
         world.of("checkout.session")[0]["client_reference_id"],
         *(i.metadata["orderId"] for i in world.invoices.values()),
     ]
-    with serve(sandbox, database, folder=tmp_path, app="journey_later:app") as gateway:
+    with serve(sandbox, database_url, folder=tmp_path, app="journey_later:app") as gateway:
         shop = gateway.shop
         again = [shop.ask(provider=rail, key=key).json()["id"] for rail, key in KEYS.items()]
         [shop.act(bought, *PAYING[bought.provider]) for bought in shop.bought]
@@ -87,18 +79,18 @@ def test_a_gateway_killed_between_create_and_commit_leaves_one_order_with_one_ch
     assert (gates, laws) == (["allowed", "allowed"], [])
 
 
-def test_a_gateway_killed_after_it_took_a_webhook_loses_nothing(sandbox, database, tmp_path):
+def test_a_gateway_killed_after_it_took_a_webhook_loses_nothing(sandbox, database_url, tmp_path):
     leased = "SELECT 1 FROM receipts WHERE state = 'due' AND lease IS NOT NULL"
-    with serve(sandbox, database, folder=tmp_path) as gateway, ThreadPoolExecutor(1) as pool:
+    with serve(sandbox, database_url, folder=tmp_path) as gateway, ThreadPoolExecutor(1) as pool:
         bought = gateway.shop.buy("once")
         letter = gateway.shop.hold(bought, "pay")[-1]
         with gateway.shop.weather(api="slow", delay=1):
             told = pool.submit(gateway.shop.send, letter)
-            wait_until(lambda: count_rows(database, leased) == 1, seconds=10)
+            wait_until(lambda: count_rows(database_url, leased) == 1, seconds=10)
             gateway.kill()
         lost = told.exception()
     with serve(
-        sandbox, database, folder=tmp_path, app="journey_later:app", WORKER="embedded", SWEEP_SECONDS="3600"
+        sandbox, database_url, folder=tmp_path, app="journey_later:app", WORKER="embedded", SWEEP_SECONDS="3600"
     ) as later:
         wait_until(lambda: later.shop.gate(bought) == "allowed", seconds=10)
         later.shop.bought.append(bought)
@@ -109,7 +101,6 @@ def test_a_gateway_killed_after_it_took_a_webhook_loses_nothing(sandbox, databas
 @pytest.fixture
 def pair(sandbox, postgresql_url, tmp_path):
     """Two gateways on one PostgreSQL. Their workers take what a busy machine had no time for within a request."""
-    upgrade(postgresql_url)
     more = {"folder": tmp_path, "WORKER": "embedded", "SWEEP_SECONDS": "3600"}
     with serve(sandbox, postgresql_url, **more) as one, serve(sandbox, postgresql_url, **more) as two:
         yield one.shop, two.shop

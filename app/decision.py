@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from keystore.periods import quota_of
-from keystore.plans import QUOTA, Count, Plan, rates_of
+from keystore.plans import QUOTA, Count, Plan, Rate, rates_of
 from keystore.verdict import KeyRecord, Verdict
 
 
@@ -78,8 +78,20 @@ class Toll:
 PLAIN = Toll()
 
 
+@dataclass(slots=True, eq=False)
+class Words:
+    """What doors say to a key that passes, as far as it stays the same: worked out once, and found here again.
+
+    `answer` has gaps for `states`, and holds while a count is of these `rates`.
+    """
+
+    rates: tuple[Rate, ...]
+    answer: bytes | None = None
+    identity: Mapping[str, str] | None = None
+
+
 class Decision(NamedTuple):
-    """The answer to one request. `count` is there when limits were read, `order_url` when paying would help."""
+    """The answer to one request. `count` is there when limits were read, `order_url` when paying would help, `words` when it passes."""
 
     outcome: Outcome
     record: KeyRecord | None = None
@@ -87,6 +99,7 @@ class Decision(NamedTuple):
     count: Count | None = None  # type: ignore[assignment]  # hides a method of tuples that nobody calls
     order_url: str | None = None
     detail: str = ""
+    words: Words | None = None
 
 
 def stopped(outcome: Outcome, record: KeyRecord, page: str | None) -> Decision:

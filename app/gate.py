@@ -162,7 +162,7 @@ class Gate:
         if not toll.peek:
             self.usage.note(record.key_id, now, cost=toll.cost, passed=count.admitted)
         if count.admitted:
-            return Decision(Outcome.ALLOWED, record, plan, count)
+            return Decision(Outcome.ALLOWED, record, plan, count, words=standing.words)
         return Decision(outcome_of(count), record, plan, count, detail=limit_detail(count, plan, now))
 
     def _is_first_use(self, record: KeyRecord, outcome: Outcome) -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from app.decision import OF_VERDICT, Decision, Outcome, stopped
+from app.decision import OF_VERDICT, Decision, Outcome, Words, stopped
 from app.metering import Terms, terms_of
 from app.orders import page_of
 from app.tollgate import Tollgate
@@ -27,6 +27,7 @@ class Standing(NamedTuple):
     terms: Terms
     until: datetime
     plainest: Question | None
+    words: Words
 
 
 def stand(tollgate: Tollgate, record: KeyRecord, now: datetime) -> Standing | Decision:
@@ -41,6 +42,6 @@ def stand(tollgate: Tollgate, record: KeyRecord, now: datetime) -> Standing | De
         )
     terms = terms_of(record, plan, now)
     if terms.budget is not None:
-        return Standing(record, plan, terms, NOT_AGAIN, None)
+        return Standing(record, plan, terms, NOT_AGAIN, None, Words(terms.rates))
     plainest = tollgate.counter.prepare(terms.entitlement, terms.rates, known=record.version)
-    return Standing(record, plan, terms, works_until(record) or FOR_EVER, plainest)
+    return Standing(record, plan, terms, works_until(record) or FOR_EVER, plainest, Words(terms.rates))

@@ -1,5 +1,6 @@
 """What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from app import refusals
-from app.decision import Decision, Outcome
+from app.decision import Decision, Outcome, Words
 from app.ratelimit_headers import headers_of
 from keystore.plans import QUOTA, Allowance, Count, Plan, Rate
 from keystore.verdict import KeyRecord
@@ -82,10 +83,11 @@ def answer_of(decision: Decision, *, base: str | None, request_id: str | None = 
 
 def written(decision: Decision, *, base: str | None, request_id: str) -> bytes:
     """The same as JSON. Of the plain case, which runs a million times for each other one, only the numbers are written anew."""
-    record, plan, count = decision.record, decision.plan, decision.count
-    if decision.outcome is Outcome.ALLOWED and record and plan and count and not count.quota:
-        pattern = _pattern(record, plan.features, count.rates)
-        return (pattern % (*count.states,)).encode()
+    record, plan, count, words = decision.record, decision.plan, decision.count, decision.words
+    if record and plan and count and words and count.rates is words.rates and not count.quota:
+        if words.answer is None:
+            words.answer = _with_gaps(record, plan.features, count.rates)
+        return words.answer % (*count.states,)
     return to_json(answer_of(decision, base=base, request_id=request_id))
 
 
@@ -107,9 +109,12 @@ def identity_headers(answer: Answer) -> MappingProxyType[str, str]:
     return _said(*(answer[name] for name in one_each), tuple(answer["scopes"]), tuple(answer["features"]))
 
 
-def identity_of(record: KeyRecord, plan: Plan) -> MappingProxyType[str, str]:
+def identity_of(record: KeyRecord, plan: Plan, words: Words) -> Mapping[str, str]:
     """The same headers for a key that passed."""
-    return _said(record.key_id, record.entitlement, record.owner, record.plan, record.scopes, plan.features)
+    if words.identity is None:
+        one_each = (record.key_id, record.entitlement, record.owner, record.plan)
+        words.identity = _said(*one_each, record.scopes, plan.features)
+    return words.identity
 
 
 @lru_cache(maxsize=4096)
@@ -144,17 +149,16 @@ def limit_headers(answer: Answer) -> dict[str, str]:
     return headers_of(Count(not full, rates, states, full, quota=quota))
 
 
-@lru_cache(maxsize=2048)
-def _pattern(record: KeyRecord, features: tuple[str, ...], rates: tuple[Rate, ...]) -> str:
+def _with_gaps(record: KeyRecord, features: tuple[str, ...], rates: tuple[Rate, ...]) -> bytes:
     """The answer to a key that may pass, with gaps for what remains of each window and when it resets."""
     answer = {"valid": True, "code": "VALID", **_about(record, features), "limits": [], "quota": None, "problem": None}
-    before, limits, after = to_json(answer).decode().replace("%", "%%").partition('"limits":[')
-    names = [to_json(rate.name).decode().replace("%", "%%") for rate in rates]
-    windows = ",".join(
-        f'{{"name":{name},"limit":{rate.limit},"remaining":%d,"reset":%d,"window":{rate.window}}}'
-        for name, rate in zip(names, rates, strict=True)
+    before, limits, after = to_json(answer).replace(b"%", b"%%").partition(b'"limits":[')
+    windows = b",".join(
+        b'{"name":%b,"limit":%d,"remaining":%%d,"reset":%%d,"window":%d}'
+        % (to_json(rate.name).replace(b"%", b"%%"), rate.limit, rate.window)
+        for rate in rates
     )
-    return f"{before}{limits}{windows}{after}"
+    return before + limits + windows + after
 
 
 def _about(record: KeyRecord | None, features: tuple[str, ...]) -> Answer:

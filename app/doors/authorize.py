@@ -103,9 +103,9 @@ def for_nginx(reply: Reply) -> Reply:
 
 def _reply(gate: Gate, decision: Decision, *, route: Route, request_id: str) -> Reply:
     limits = headers_of(decision.count) if decision.count else {}
-    record, plan = decision.record, decision.plan
-    if decision.outcome is Outcome.ALLOWED and record and plan:
-        return Reply(200, limits | identity_of(record, plan))
+    record, plan, words = decision.record, decision.plan, decision.words
+    if record and plan and words:
+        return Reply(200, {**limits, **identity_of(record, plan, words)})
     problem = problem_of(decision, base=gate.public_url, request_id=request_id, instance=PATH)
     return Reply(problem["status"], limits | refusals.challenge(problem["code"], route.scope), problem)
 

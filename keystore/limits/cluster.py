@@ -1,6 +1,7 @@
 """A Redis Cluster: one wire to each of its nodes. A question still costs one round trip; a second one only after a move."""
 
 import logging
+from dataclasses import dataclass
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
@@ -61,7 +62,7 @@ class ClusterWire:
     def prepare(self, *command: str | int | bytes) -> Prepared:
         """See Link."""
         slot = key_slot(str(command[FIRST_KEY]).encode())
-        return Prepared(partial(self.ask, *command), partial(self._send, slot, packed(command)))
+        return _Prepared(self, command, slot, packed(command))
 
     def place(self, key: str) -> str:
         """Which node has it, as far as we know: what fails there says nothing about the others."""
@@ -78,7 +79,7 @@ class ClusterWire:
         """Return if every node that holds slots answers. Raises RedisError or OSError."""
         self.everywhere("PING")
 
-    def _send(self, slot: int, command: bytes, then: Then) -> bool:
+    def send(self, slot: int, command: bytes, then: Then) -> bool:
         """As Pipe has it. That a slot has moved is an answer as well: whoever then asks and waits, follows."""
         if self._map is None:
             return False
@@ -159,3 +160,17 @@ class ClusterWire:
             log.warning("no node of the Redis Cluster tells where the slots are: %s", type(error).__name__)
         finally:
             self._learning.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    cluster: ClusterWire
+    command: tuple[str | int | bytes, ...]
+    slot: int
+    text: bytes
+
+    def ask(self) -> Any:
+        return self.cluster.ask(*self.command)
+
+    def later(self, then: Then, /) -> bool:
+        return self.cluster.send(self.slot, self.text, then)

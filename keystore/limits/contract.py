@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from keystore.errors import CounterStoreDown
 from keystore.periods import Budget
@@ -39,21 +39,21 @@ class Held:
 Heard = Count | CounterStoreDown | None
 
 
-class Question(NamedTuple):
+class Question(Protocol):
     """The plainest count, put together once and asked for each request: it costs one, and there is no quota.
 
-    `ask` waits for it. `later` does not: it is False where that is not possible now and nothing was asked, and else calls what it is
-    given, once, in a thread that must not be held up. That hears the count, or why there is none, or None where it is certain that
-    nothing was counted and only who waits gets further.
+    One small object for each key: thousands are in use at once, and what lies in many places is waited for in each of them.
     """
 
-    ask: Callable[[], Count]
-    later: Callable[[Callable[[Heard], object]], bool]
+    def ask(self) -> Count:
+        """Wait for it. Raises CounterStoreDown."""
 
+    def later(self, then: Callable[[Heard], object], /) -> bool:
+        """Do not. False where that is not possible now, and nothing was asked.
 
-def never(_then: object) -> bool:
-    """`later` of a question that nobody waits for long, if at all."""
-    return False
+        Else `then` is called, once, in a thread that must not be held up. It hears the count, or why there is none, or None where
+        it is certain that nothing was counted and only who waits gets further.
+        """
 
 
 class Counter(Protocol):

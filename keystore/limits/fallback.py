@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter, Heard, Question
@@ -42,22 +42,14 @@ class FallbackCounter:
         place: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._without = Tally()
         self._primary = primary
-        self._local = MemoryCounter()
-        self._workers = workers_total
-        self._breaker_seconds = breaker_seconds
-        self._clock = clock
-        self._lock = Lock()
-        self._place = place
-        self._open_until: dict[
-            str, float
-        ] = {}  # a place that failed, and until when nobody asks it; all others are fine
+        self._shares = _Shares(workers_total)
+        self._breaker = _Breaker(breaker_seconds, place, clock)
 
     @property
     def degraded_total(self) -> int:
         """Answers given without the primary, by all processes forked since this was made."""
-        return self._without.total()
+        return self._shares.answers.total()
 
     def count(
         self,
@@ -72,96 +64,139 @@ class FallbackCounter:
         """See Counter. Never raises CounterStoreDown. A quota is not shared out: each process spends the blocks it gets."""
         try:
             ask = partial(self._primary.count, entitlement, rates, cost=cost, known=known, budget=budget, block=block)
-            return self._ask(entitlement, ask)
+            return self._breaker.ask(entitlement, ask)
         except CounterStoreDown as down:
-            kept, share = _kept(block, down), self._share(rates)
-            count = self._local.count(entitlement, share, cost=cost, known=known, budget=budget, block=kept)
-            return self._degraded(count)
+            kept = _kept(block, down)
+            return self._shares.count(entitlement, rates, cost=cost, known=known, budget=budget, block=kept)
 
     def peek(
         self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
     ) -> Count:
         """See Counter. Never raises CounterStoreDown."""
         try:
-            return self._ask(entitlement, partial(self._primary.peek, entitlement, rates, budget=budget, block=block))
+            ask = partial(self._primary.peek, entitlement, rates, budget=budget, block=block)
+            return self._breaker.ask(entitlement, ask)
         except CounterStoreDown as down:
-            kept = _kept(block, down)
-            return self._degraded(self._local.peek(entitlement, self._share(rates), budget=budget, block=kept))
+            return self._shares.peek(entitlement, rates, budget=budget, block=_kept(block, down))
 
     def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter. Never raises CounterStoreDown, nor tells of one."""
         question = self._primary.prepare(entitlement, rates, known=known)
-
-        def share() -> Count:
-            return self._degraded(self._local.count(entitlement, self._share(rates), known=known))
-
-        def ask() -> Count:
-            try:
-                return self._ask(entitlement, question.ask)
-            except CounterStoreDown:
-                return share()
-
-        def later(then: Callable[[Heard], object]) -> bool:
-            place = self._place_of(entitlement)
-            if place in self._open_until:  # one caller tries it, and waits
-                return False
-
-            def hear(heard: Heard) -> None:
-                if isinstance(heard, CounterStoreDown):
-                    if place not in self._open_until:  # many may hear it at once
-                        self._open_breaker(place, heard)
-                    heard = share()
-                then(heard)
-
-            return question.later(hear)
-
-        return Question(ask, later)
+        return _Plainest(self._breaker, question, self._shares, entitlement, rates, known)
 
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
-        self._local.publish(entitlement, version)
-        self._ask(entitlement, partial(self._primary.publish, entitlement, version))
+        self._shares.publish(entitlement, version)
+        self._breaker.ask(entitlement, partial(self._primary.publish, entitlement, version))
 
     def ping(self) -> None:
         """See Counter. Raises CounterStoreDown."""
-        self._ask(None, self._primary.ping)
+        self._breaker.ask(None, self._primary.ping)
 
-    def _ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
+
+class _Breaker:
+    """Knows which places failed, and leaves them alone for a while. Thread-safe."""
+
+    def __init__(self, seconds: float, place: Callable[[str], str] | None, clock: Callable[[], float]) -> None:
+        self._seconds, self._place, self._clock = seconds, place, clock
+        self._lock = Lock()
+        self._open_until: dict[
+            str, float
+        ] = {}  # a place that failed, and until when nobody asks it; all others are fine
+
+    def ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
+        """What it answers. Raises CounterStoreDown: its own, or LeftAlone."""
         place = self._place_of(entitlement)
         if place in self._open_until:
-            self._pass_breaker(place)
+            self._pass(place)
         try:
             answer = question()
         except LeftAlone:
             raise
         except CounterStoreDown as down:
-            self._open_breaker(place, down)
+            self._open(place, down)
             raise
         if place in self._open_until:
             self._open_until.pop(place, None)
         return answer
 
+    def is_open(self, entitlement: str) -> bool:
+        """Whether its place has failed, and one caller is to try it and wait."""
+        return bool(self._open_until) and self._place_of(entitlement) in self._open_until
+
+    def hear(self, entitlement: str, down: CounterStoreDown) -> None:
+        """That it failed. Many may hear it at once."""
+        place = self._place_of(entitlement)
+        if place not in self._open_until:
+            self._open(place, down)
+
     def _place_of(self, entitlement: str | None) -> str:
         return EVERYTHING if self._place is None or entitlement is None else self._place(entitlement)
 
-    def _open_breaker(self, place: str, down: CounterStoreDown) -> None:
-        self._open_until[place] = self._clock() + self._breaker_seconds
+    def _open(self, place: str, down: CounterStoreDown) -> None:
+        self._open_until[place] = self._clock() + self._seconds
         log.warning("limits are counted without the %s for a while: %s", f"counter store {place}".rstrip(), down)
 
-    def _pass_breaker(self, place: str) -> None:
+    def _pass(self, place: str) -> None:
         with self._lock:
             now = self._clock()
             if now < self._open_until.get(place, now):
                 raise LeftAlone("left alone after a failure")
-            self._open_until[place] = now + self._breaker_seconds  # this caller tries; the others do not wait with it
+            self._open_until[place] = now + self._seconds  # this caller tries; the others do not wait with it
 
-    def _degraded(self, count: Count) -> Count:
+
+class _Shares:
+    """What this process admits by itself, and how many answers all processes gave so."""
+
+    def __init__(self, workers: int) -> None:
+        self.answers = Tally()
+        self._workers = workers
+        self._counter = MemoryCounter()
+        self._lock = Lock()
+        self.publish = self._counter.publish
+
+    def count(self, entitlement: str, rates: tuple[Rate, ...], **more: Any) -> Count:
+        """See Counter."""
+        return self._told(self._counter.count(entitlement, self._of(rates), **more))
+
+    def peek(self, entitlement: str, rates: tuple[Rate, ...], **more: Any) -> Count:
+        """See Counter."""
+        return self._told(self._counter.peek(entitlement, self._of(rates), **more))
+
+    def _of(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
+        return tuple(rate._replace(limit=max(1, rate.limit // self._workers)) for rate in rates)
+
+    def _told(self, count: Count) -> Count:
         with self._lock:
-            self._without.add()
+            self.answers.add()
         return count._replace(degraded=True)
 
-    def _share(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
-        return tuple(rate._replace(limit=max(1, rate.limit // self._workers)) for rate in rates)
+
+@dataclass(frozen=True, slots=True)
+class _Plainest:
+    """See Question."""
+
+    breaker: _Breaker
+    question: Question
+    shares: _Shares
+    entitlement: str
+    rates: tuple[Rate, ...]
+    known: int
+
+    def ask(self) -> Count:
+        try:
+            return self.breaker.ask(self.entitlement, self.question.ask)
+        except CounterStoreDown:
+            return self.shares.count(self.entitlement, self.rates, known=self.known)
+
+    def later(self, then: Callable[[Heard], object], /) -> bool:
+        return not self.breaker.is_open(self.entitlement) and self.question.later(partial(self._hear, then))
+
+    def _hear(self, then: Callable[[Heard], object], heard: Heard) -> None:
+        if isinstance(heard, CounterStoreDown):
+            self.breaker.hear(self.entitlement, heard)
+            heard = self.shares.count(self.entitlement, self.rates, known=self.known)
+        then(heard)
 
 
 def _kept(block: Block, down: CounterStoreDown) -> Block:

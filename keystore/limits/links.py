@@ -1,7 +1,7 @@
 """How a process is connected to Redis, whichever kind of store it is."""
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from redis import Redis, sentinel
@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 from keystore.limits.address import CLUSTER, Group, read_address
 from keystore.limits.cluster import ClusterWire
-from keystore.limits.pipe import Pipe, Prepared
+from keystore.limits.pipe import Pipe, Prepared, Then
 from keystore.limits.wire import Wire, packed
 
 
@@ -46,8 +46,7 @@ class OneServer:
 
     def prepare(self, *command: str | int | bytes) -> Prepared:
         """See Link."""
-        text = packed(command)
-        return Prepared(partial(self._wire.send, text), partial(self._pipe.send, text))
+        return _Prepared(self._wire, self._pipe, packed(command))
 
     def everywhere(self, *command: str) -> list[Any]:
         """See Link."""
@@ -56,6 +55,19 @@ class OneServer:
     def ping(self) -> None:
         """See Link."""
         self._redis.ping()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    wire: Wire
+    pipe: Pipe
+    text: bytes
+
+    def ask(self) -> Any:
+        return self.wire.send(self.text)
+
+    def later(self, then: Then, /) -> bool:
+        return self.pipe.send(self.text, then)
 
 
 def link_to(url: str, *, timeout: float) -> Link:

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
 
-from keystore.limits.contract import NO_BLOCK, Block, Held, Question, affords, check_cost, full, is_newer, judged, never
+from keystore.limits.contract import NO_BLOCK, Block, Heard, Held, Question, affords, check_cost, full, is_newer, judged
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
 
@@ -67,7 +66,7 @@ class MemoryCounter:
 
     def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter."""
-        return Question(partial(self.count, entitlement, rates, known=known), never)
+        return _Plainest(self, entitlement, rates, known)
 
     def publish(self, entitlement: str, version: int) -> None:
         """Told with every count from now on. Other processes hear nothing: their caches live at most a second."""
@@ -124,3 +123,19 @@ class MemoryCounter:
         if held is None or held[0] != start:
             held = self._windows[window] = (start, {})
         return held[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plainest:
+    """See Question. Nobody waits for long."""
+
+    counter: MemoryCounter
+    entitlement: str
+    rates: tuple[Rate, ...]
+    known: int
+
+    def ask(self) -> Count:
+        return self.counter.count(self.entitlement, self.rates, known=self.known)
+
+    def later(self, _then: Callable[[Heard], object], /) -> bool:
+        return False

@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from redis import ConnectionPool, SSLConnection
 from redis.exceptions import (
@@ -33,11 +33,14 @@ Then = Callable[[Any], object]
 log = logging.getLogger(__name__)
 
 
-class Prepared(NamedTuple):
-    """A command that is asked again and again: `ask` waits for its answer, `later` does not (see Pipe)."""
+class Prepared(Protocol):
+    """A command that is asked again and again."""
 
-    ask: Callable[[], Any]
-    later: Callable[[Then], bool]
+    def ask(self) -> Any:
+        """Wait for its answer. Raises RedisError or OSError."""
+
+    def later(self, then: Then, /) -> bool:
+        """Do not: see Pipe."""
 
 
 class Pipe:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, TryAgainError
@@ -10,6 +11,7 @@ from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, Tr
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Heard, Held, Question, check_cost, full, is_newer, judged
 from keystore.limits.links import link_to
+from keystore.limits.pipe import Prepared
 from keystore.limits.scripts import COUNT, PUBLISH, Script
 from keystore.periods import Budget
 from keystore.plans import Count, Rate
@@ -55,20 +57,8 @@ class RedisCounter:
 
     def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter."""
-        keys, arguments = [self._key(entitlement)], [1, known, *_windows(rates)]
-        prepared = self._link.prepare("EVALSHA", COUNT.sha, 1, *keys, *arguments)
-
-        def ask() -> Count:
-            try:
-                answer = prepared.ask()
-            except (RedisError, OSError) as error:
-                answer = self._try_again(error, COUNT, keys, arguments)
-            return _count(rates, 1, known, answer)
-
-        def later(then: Callable[[Heard], object]) -> bool:
-            return prepared.later(lambda answer: then(_heard(rates, known, answer)))
-
-        return Question(ask, later)
+        prepared = self._link.prepare("EVALSHA", COUNT.sha, 1, self._key(entitlement), 1, known, *_windows(rates))
+        return _Plainest(self, prepared, entitlement, rates, known)
 
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Lives for a day, which is far longer than anything is cached."""
@@ -131,11 +121,34 @@ class RedisCounter:
         return f"{self._namespace}:{{{entitlement}}}"
 
 
-def _heard(rates: tuple[Rate, ...], known: int, answer: Any) -> Heard:
-    try:
-        return _count(rates, 1, known, answer)
-    except CounterStoreDown as down:
-        return None if isinstance(answer, NOT_DONE) else down
+@dataclass(frozen=True, slots=True)
+class _Plainest:
+    """See Question."""
+
+    counter: RedisCounter
+    prepared: Prepared
+    entitlement: str
+    rates: tuple[Rate, ...]
+    known: int
+
+    def ask(self) -> Count:
+        try:
+            answer = self.prepared.ask()
+        except NoScriptError:
+            return self.counter.count(self.entitlement, self.rates, known=self.known)  # which brings it
+        except (RedisError, OSError) as error:
+            raise CounterStoreDown(type(error).__name__) from error
+        return _count(self.rates, 1, self.known, answer)
+
+    def later(self, then: Callable[[Heard], object], /) -> bool:
+        return self.prepared.later(partial(self._hear, then))
+
+    def _hear(self, then: Callable[[Heard], object], answer: Any) -> None:
+        try:
+            heard: Heard = _count(self.rates, 1, self.known, answer)
+        except CounterStoreDown as down:
+            heard = None if isinstance(answer, NOT_DONE) else down
+        then(heard)
 
 
 def _policy(answer: Any) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.decision import Decision, Outcome
+from app.decision import Decision, Outcome, Words
 from app.doors.answers import answer_of, identity_of, written
 from keystore.plans import QUOTA, Allowance, Count, Plan, Rate
 from keystore.verdict import KeyRecord
@@ -18,7 +18,7 @@ PLAN = Plan("pro", "Pro", (MINUTE, HOUR))
 
 def decision(record=RECORD, plan=PLAN, **changes):
     count = Count(True, (MINUTE, HOUR), (599, 41, 0, 3600))._replace(**changes)
-    return Decision(Outcome.ALLOWED, record, plan, count)
+    return Decision(Outcome.ALLOWED, record, plan, count, words=Words(count.rates))
 
 
 CASES = {
@@ -31,7 +31,10 @@ CASES = {
     "odd names": decision(rates=(Rate('%d "x"', 1, 1), HOUR)),
     "no windows": decision(rates=(), states=()),
     "a quota": decision(quota=Allowance(QUOTA, 9, 8, 7, 10)),
-    "refused": decision(admitted=False, refused=("hour",))._replace(outcome=Outcome.RATE_LIMITED, detail="full"),
+    "refused": decision(admitted=False, refused=("hour",))._replace(
+        outcome=Outcome.RATE_LIMITED, detail="full", words=None
+    ),
+    "a share of the limits": decision(rates=(MINUTE, HOUR._replace(limit=5_000)))._replace(words=Words((MINUTE, HOUR))),
     "unknown": Decision(Outcome.INVALID_KEY, detail="no"),
 }
 
@@ -44,8 +47,9 @@ def test_both_ways_write_the_same(given):
 
 
 def test_the_numbers_are_of_this_request():
-    later = decision(states=(1, 3, 2, 4))
-    limits = [json.loads(written(one, base=None, request_id="r"))["limits"] for one in (decision(), later)]
+    first = decision()
+    later = first._replace(count=first.count._replace(states=(1, 3, 2, 4)))
+    limits = [json.loads(written(one, base=None, request_id="r"))["limits"] for one in (first, later)]
 
     assert [[window["remaining"] for window in one] for one in limits] == [[599, 0], [1, 2]]
 
@@ -58,11 +62,12 @@ def test_a_key_that_changed_is_told_as_it_is_now():
 
 
 def test_the_headers_of_a_key_cannot_be_changed_for_the_next_request():
-    said = identity_of(RECORD, PLAN)
+    words = Words(PLAN.rates)
+    said = identity_of(RECORD, PLAN, words)
     with pytest.raises(TypeError):
         said["X-Tollgate-Owner"] = "somebody"
 
-    assert {} | identity_of(RECORD, PLAN) == {
+    assert {} | identity_of(RECORD, PLAN, words) == {
         "X-Tollgate-Key-Id": "key_1",
         "X-Tollgate-Entitlement": "ent_1",
         "X-Tollgate-Owner": "",

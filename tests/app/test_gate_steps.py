@@ -12,7 +12,6 @@ from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.steps import ELSEWHERE, go_on
 from keystore import generate
-from keystore.limits import Question
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def watched():
         with suppress(StopIteration):
             step = next(steps)
             while True:
-                told.append((type(step), len(said)))
+                told.append(("elsewhere" if step is ELSEWHERE else "question", len(said)))
                 step = steps.send(step.ask() if step else None)
         event.remove(Engine, "before_cursor_execute", note)
         return told, len(said)
@@ -60,12 +59,12 @@ def watched():
 
 
 def test_a_known_key_is_one_question_and_no_statement(gate, key, watched):
-    assert watched(gate.deciding(key, Toll())) == ([(Question, 0)], 0)
+    assert watched(gate.deciding(key, Toll())) == ([("question", 0)], 0)
 
 
 @pytest.mark.parametrize("toll", [Toll(scope="account"), Toll(feature="reports")])
 def test_what_it_has_to_show_makes_it_no_other_question(gate, key, watched, toll):
-    assert watched(gate.deciding(key, toll)) == ([(Question, 0)], 0)
+    assert watched(gate.deciding(key, toll)) == ([("question", 0)], 0)
 
 
 def test_what_is_no_key_is_neither_a_step_nor_a_statement(gate, watched):
@@ -81,20 +80,20 @@ def test_a_key_that_nobody_has_is_looked_for_before_there_is_a_step(gate, watche
 def test_a_request_that_is_refused_is_no_first_use(gate, fresh, watched):
     gate.decide_key(fresh, Toll(scope="admin"))
 
-    assert [step for step, _ in watched(gate.deciding(fresh, Toll()))[0]] == [Question, type(ELSEWHERE)]
+    assert [step for step, _ in watched(gate.deciding(fresh, Toll()))[0]] == ["question", "elsewhere"]
 
 
 def test_a_first_use_is_written_down_elsewhere(gate, fresh, watched):
     steps, said = watched(gate.deciding(fresh, Toll()))
 
-    assert [step for step, _ in steps] == [type(ELSEWHERE)]
+    assert [step for step, _ in steps] == ["elsewhere"]
     assert said > steps[0][1]
 
 
 def test_a_first_use_is_no_step_more_a_moment_later(gate, fresh, watched):
     gate.decide_key(fresh, Toll())
 
-    assert watched(gate.deciding(fresh, Toll())) == ([(Question, 0)], 0)
+    assert watched(gate.deciding(fresh, Toll())) == ([("question", 0)], 0)
 
 
 def test_a_key_that_changed_is_read_anew_elsewhere(tollgate, gate, key, watched):
@@ -102,7 +101,7 @@ def test_a_key_that_changed_is_read_anew_elsewhere(tollgate, gate, key, watched)
     keys.patch(tollgate, key_id, KeyChanges(limits={"minute": 10}), actor="test")
     steps, said = watched(gate.deciding(key, Toll()))
 
-    assert steps == [(Question, 0), (type(ELSEWHERE), 0)]
+    assert steps == [("question", 0), ("elsewhere", 0)]
     assert said > 0
 
 

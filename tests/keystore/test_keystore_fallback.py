@@ -4,11 +4,11 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from keystore import Count, CounterStoreDown, FallbackCounter, Rate, RedisCounter
-from keystore.limits import Question
 
 RATES = (Rate("minute", 10, 10_000_000),)
 TIMEOUT = 0.5  # waited for once: twice would be a second, and a busy machine has half of that to be late
@@ -30,7 +30,7 @@ class Store:
         return self.count(entitlement, rates)
 
     def prepare(self, entitlement, rates, *, known=0):
-        return Question(partial(self.count, entitlement, rates, known=known), self.later)
+        return SimpleNamespace(ask=partial(self.count, entitlement, rates, known=known), later=self.later)
 
     def later(self, then):
         """Tells at once, and several times where many asked."""

@@ -2,13 +2,13 @@
 
 import threading
 from contextvars import ContextVar
+from types import SimpleNamespace
 
 import pytest
 
 from app.servers import resting
 from app.servers.granian_answers import wrap
 from app.steps import ELSEWHERE, at_once
-from keystore.limits import Question
 
 SCOPE = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "wsgi.url_scheme": "http"}
 
@@ -113,7 +113,7 @@ class Counts:
         self.now, self.waiting, self.is_there = now, [], True
 
     def question(self):
-        return Question(lambda: self.now, self._later)
+        return SimpleNamespace(ask=lambda: self.now, later=self._later)
 
     def _later(self, then):
         self.waiting.append(then)

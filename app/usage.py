@@ -1,10 +1,11 @@
-"""Usage per key and day, gathered in memory and written every few seconds: the hot path adds up two numbers.
+"""Usage per key and day, gathered in memory and written every few seconds: the hot path puts down whose request passed.
 
 Told late, lost with a killed process, and never used for a limit. What a quota counts is not here but in SQL's blocks.
 """
 
 import logging
 import threading
+from collections import Counter, deque
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 5.0
 WAKE_AT = 2_000  # keys: flushed before their time
 MOST_KEYS = 50_000  # while the database is away; what does not fit is not counted
+MOST_NOTED = 10_000  # requests: then they are added up, in a few milliseconds
 MOST_TOUCHED = 20_000  # keys; with more in use than that in a minute, some are noted more often
 CHUNK = 500  # keys in one transaction, so that no other writer waits for long
 TOUCH_EVERY = timedelta(seconds=60)  # last_used_at needs no more
@@ -33,28 +35,49 @@ class UsageBatch:
         self._tollgate = tollgate
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
+        self._passed: deque[str] = deque()  # the keys of requests of `_day` that passed and cost one: nearly all
+        self._day = 0
         self._counts: _Counts = {}
         self._lost = 0
         self._touched: dict[str, datetime] = {}
 
     def note(self, key_id: str, now: datetime, *, cost: int, passed: bool) -> None:
-        """Add one request. Never waits for the database."""
-        name = (key_id, now.toordinal())
+        """Add one request. Never waits for the database. One that is under way at midnight may be of either day."""
+        day = now.toordinal()
+        if passed and cost == 1 and day == self._day:
+            self._passed.append(key_id)  # no look-up for each: with many keys in use that would be waiting for memory
+            if len(self._passed) >= MOST_NOTED:
+                with self._lock:
+                    self._add_up()
+            return
         with self._lock:
-            counts = self._counts.get(name)
-            if counts is None:
-                if len(self._counts) >= MOST_KEYS:
-                    self._lost += cost
-                    return
-                counts = self._counts[name] = [0, 0]
-                if len(self._counts) >= WAKE_AT:
-                    self.waiting.set()
-            counts[0 if passed else 1] += cost
+            if day != self._day:
+                self._add_up()
+                self._day = day
+            self._add((key_id, day), cost, passed=passed)
+
+    def _add_up(self) -> None:
+        """What was put down until now."""
+        passed = Counter(self._passed.popleft() for _ in range(len(self._passed)))
+        for key_id, times in passed.items():
+            self._add((key_id, self._day), times, passed=True)
+
+    def _add(self, name: tuple[str, int], cost: int, *, passed: bool) -> None:
+        counts = self._counts.get(name)
+        if counts is None:
+            if len(self._counts) >= MOST_KEYS:
+                self._lost += cost
+                return
+            counts = self._counts[name] = [0, 0]
+            if len(self._counts) >= WAKE_AT:
+                self.waiting.set()
+        counts[0 if passed else 1] += cost
 
     def flush(self) -> None:
         """Write all of it. What the database does not take stays for the next time."""
         with self._flushing:
             with self._lock:
+                self._add_up()
                 counts, self._counts = self._counts, {}
                 lost, self._lost = self._lost, 0
             if lost:

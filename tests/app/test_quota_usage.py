@@ -1,11 +1,12 @@
 """Usage per key and day: gathered in memory, written in batches, late but not lost."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from app import keys
+from app import keys, usage
 from app.decision import Toll
 from app.gate import Gate
 from app.keys import KeyOrder
@@ -165,3 +166,30 @@ def test_a_clerk_is_woken_when_much_waits(gate, key, clock, days, eventually):
     clerk.stop()
 
     assert written
+
+
+@pytest.fixture
+def batch(tollgate, monkeypatch):
+    """One that adds up what it noted from the tenth request on."""
+    monkeypatch.setattr(usage, "MOST_NOTED", 10)
+    return UsageBatch(tollgate)
+
+
+def test_many_requests_are_added_up_and_none_is_lost(batch, key, days, clock):
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: batch.note(key.key_id, clock.now, cost=1 + n % 2, passed=n % 3 > 0), range(600)))
+    batch.flush()
+
+    passed = [1 + n % 2 for n in range(600) if n % 3 > 0]
+    refused = [1 + n % 2 for n in range(600) if n % 3 == 0]
+    assert days() == {(key.key_id, TODAY): (sum(passed), sum(refused))}
+
+
+def test_what_is_noted_while_others_write_is_not_lost(batch, key, days, clock):
+    with ThreadPoolExecutor(8) as threads:
+        noting = [threads.submit(batch.note, key.key_id, clock.now, cost=1, passed=True) for _ in range(500)]
+        flushes = [threads.submit(batch.flush) for _ in range(20)]
+    batch.flush()
+
+    assert [one.exception() for one in (*noting, *flushes)] == [None] * 520
+    assert days() == {(key.key_id, TODAY): (500, 0)}

@@ -1,6 +1,6 @@
 """A Redis Cluster of three masters, without replicas: started, damaged and mended by tests."""
 
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -150,7 +150,7 @@ class Cluster:
 def free_ports(count: int) -> list[int]:
     """Ports whose second ports are free as well. Below those that the kernel gives away, at random: others look for some, too."""
     with ExitStack() as held:
-        tried = (random.randrange(16_400, 22_000) for _ in range(1_000))
+        tried = (secrets.choice(range(16_400, 22_000)) for _ in range(1_000))
         return [*islice((port for port in tried if is_free(held, port) and is_free(held, port + BUS)), count)]
 
 

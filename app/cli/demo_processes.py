@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import choice
+from secrets import choice
 from types import FrameType
 
 import click

@@ -1,7 +1,7 @@
 """Work that is the same in each test, done once in a test process: half of the processor time of most tests was this.
 
 An engine compiles each statement once, and an application the shape of each of its addresses; but every test has an engine and an
-application of its own. What is shared here says the same to each of them.
+application of its own. What is shared here says the same to each of them, as long as none has a dialect with options (a serializer, say).
 """
 
 import gc
@@ -10,6 +10,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
+
+from app.cli import main
 
 STATEMENTS = 5_000  # more than there are
 ALIVE = (
@@ -24,7 +26,8 @@ def share():
 
 
 def settle_memory():
-    """All tests are imported: none of that is garbage ever."""
+    """All tests are imported, and all commands: none of that is garbage ever."""
+    [main.get_command(None, name) for name in main.list_commands(None)]  # or each would freeze garbage of tests before
     gc.collect()
     gc.freeze()
     gc.set_threshold(ALIVE)
@@ -49,7 +52,7 @@ def _share_builders_of_addresses():
     compile_builder = Rule._compile_builder
 
     def known_builder(rule, append_unknown=True):
-        name = (rule.rule, append_unknown)
+        name = (*rule._trace, repr(rule.defaults), append_unknown)
         if name not in builders:
             builders[name] = compile_builder(rule, append_unknown)
         return builders[name]

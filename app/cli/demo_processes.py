@@ -108,7 +108,7 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of this machine if it is free, else any that nobody gets by chance before our program listens there."""
+    """The wanted port of this machine if it is free, else any that the system gives to nobody by itself before our program listens there."""
     for port in (wanted or choice(SELDOM), *(choice(SELDOM) for _ in range(100))):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -28,6 +28,7 @@ class Database:
         url: str,
         *,
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        prompt_seconds: float = PROMPT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = make_engine(url)
@@ -35,7 +36,7 @@ class Database:
         self._turn = nullcontext if self.engine.dialect.name == "sqlite" else turn
         self._writer = self.engine.execution_options(write=True)
         here, answered = lambda: self.engine, Event()
-        self._reads = Prompt(here, PROMPT_POOL, PROMPT_SECONDS, answered, monotonic)
+        self._reads = Prompt(here, PROMPT_POOL, prompt_seconds, answered, monotonic)
         self._writes = Prompt(here, PROMPT_WRITERS, WRITE_SECONDS, answered, monotonic)
 
     @contextmanager
@@ -51,7 +52,7 @@ class Database:
             yield session
 
     def ask(self, question: Callable[[Connection], T]) -> T:
-        """A short read for the hot path, of one statement. Raises DatabaseDown within `PROMPT_SECONDS`."""
+        """A short read for the hot path, of one statement. Raises DatabaseDown within `prompt_seconds`."""
         return self._reads.ask(question)
 
     def do(self, step: Callable[[Session], T], *, late: Callable[[T], None] | None = None) -> T:

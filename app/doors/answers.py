@@ -1,4 +1,4 @@
-"""What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE."""
+"""What a service is told about a key: the answer of `POST /v1/keys/verify`, and the same facts as headers. PURE, but for what is kept in Words."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from keystore.errors import CounterStoreDown, LeftAlone
 from keystore.limits.contract import NO_BLOCK, Block, Counter, Heard, Question
@@ -66,8 +66,8 @@ class FallbackCounter:
             ask = partial(self._primary.count, entitlement, rates, cost=cost, known=known, budget=budget, block=block)
             return self._breaker.ask(entitlement, ask)
         except CounterStoreDown as down:
-            kept = _kept(block, down)
-            return self._shares.count(entitlement, rates, cost=cost, known=known, budget=budget, block=kept)
+            kept, share, alone = _kept(block, down), self._shares.of(rates), self._shares.counter
+            return self._shares.told(alone.count(entitlement, share, cost=cost, known=known, budget=budget, block=kept))
 
     def peek(
         self, entitlement: str, rates: tuple[Rate, ...], *, budget: Budget | None = None, block: Block = NO_BLOCK
@@ -77,7 +77,8 @@ class FallbackCounter:
             ask = partial(self._primary.peek, entitlement, rates, budget=budget, block=block)
             return self._breaker.ask(entitlement, ask)
         except CounterStoreDown as down:
-            return self._shares.peek(entitlement, rates, budget=budget, block=_kept(block, down))
+            kept, share, alone = _kept(block, down), self._shares.of(rates), self._shares.counter
+            return self._shares.told(alone.peek(entitlement, share, budget=budget, block=kept))
 
     def prepare(self, entitlement: str, rates: tuple[Rate, ...], *, known: int = 0) -> Question:
         """See Counter. Never raises CounterStoreDown, nor tells of one."""
@@ -86,7 +87,7 @@ class FallbackCounter:
 
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Raises CounterStoreDown, at once while the primary is left alone: publish again later."""
-        self._shares.publish(entitlement, version)
+        self._shares.counter.publish(entitlement, version)
         self._breaker.ask(entitlement, partial(self._primary.publish, entitlement, version))
 
     def ping(self) -> None:
@@ -106,7 +107,7 @@ class _Breaker:
 
     def ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
         """What it answers. Raises CounterStoreDown: its own, or LeftAlone."""
-        place = self._place_of(entitlement)
+        place = self.place_of(entitlement)
         if place in self._open_until:
             self._pass(place)
         try:
@@ -120,17 +121,17 @@ class _Breaker:
             self._open_until.pop(place, None)
         return answer
 
-    def is_open(self, entitlement: str) -> bool:
-        """Whether its place has failed, and one caller is to try it and wait."""
-        return bool(self._open_until) and self._place_of(entitlement) in self._open_until
+    def is_open(self, place: str) -> bool:
+        """Whether it has failed, and one caller is to try it and wait."""
+        return place in self._open_until
 
-    def hear(self, entitlement: str, down: CounterStoreDown) -> None:
+    def hear(self, place: str, down: CounterStoreDown) -> None:
         """That it failed. Many may hear it at once."""
-        place = self._place_of(entitlement)
         if place not in self._open_until:
             self._open(place, down)
 
-    def _place_of(self, entitlement: str | None) -> str:
+    def place_of(self, entitlement: str | None) -> str:
+        """What fails together with an entitlement, as far as that is known now; EVERYTHING for None."""
         return EVERYTHING if self._place is None or entitlement is None else self._place(entitlement)
 
     def _open(self, place: str, down: CounterStoreDown) -> None:
@@ -150,23 +151,16 @@ class _Shares:
 
     def __init__(self, workers: int) -> None:
         self.answers = Tally()
+        self.counter = MemoryCounter()
         self._workers = workers
-        self._counter = MemoryCounter()
         self._lock = Lock()
-        self.publish = self._counter.publish
 
-    def count(self, entitlement: str, rates: tuple[Rate, ...], **more: Any) -> Count:
-        """See Counter."""
-        return self._told(self._counter.count(entitlement, self._of(rates), **more))
-
-    def peek(self, entitlement: str, rates: tuple[Rate, ...], **more: Any) -> Count:
-        """See Counter."""
-        return self._told(self._counter.peek(entitlement, self._of(rates), **more))
-
-    def _of(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
+    def of(self, rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
+        """What is left of them for one process."""
         return tuple(rate._replace(limit=max(1, rate.limit // self._workers)) for rate in rates)
 
-    def _told(self, count: Count) -> Count:
+    def told(self, count: Count) -> Count:
+        """The same, said to be counted here alone."""
         with self._lock:
             self.answers.add()
         return count._replace(degraded=True)
@@ -187,16 +181,21 @@ class _Plainest:
         try:
             return self.breaker.ask(self.entitlement, self.question.ask)
         except CounterStoreDown:
-            return self.shares.count(self.entitlement, self.rates, known=self.known)
+            return self._share()
 
     def later(self, then: Callable[[Heard], object], /) -> bool:
-        return not self.breaker.is_open(self.entitlement) and self.question.later(partial(self._hear, then))
+        place = self.breaker.place_of(self.entitlement)  # as it is asked: when a failure is heard, it may have moved
+        return not self.breaker.is_open(place) and self.question.later(partial(self._hear, place, then))
 
-    def _hear(self, then: Callable[[Heard], object], heard: Heard) -> None:
+    def _hear(self, place: str, then: Callable[[Heard], object], heard: Heard) -> None:
         if isinstance(heard, CounterStoreDown):
-            self.breaker.hear(self.entitlement, heard)
-            heard = self.shares.count(self.entitlement, self.rates, known=self.known)
+            self.breaker.hear(place, heard)
+            heard = self._share()
         then(heard)
+
+    def _share(self) -> Count:
+        shares = self.shares
+        return shares.told(shares.counter.count(self.entitlement, shares.of(self.rates), known=self.known))
 
 
 def _kept(block: Block, down: CounterStoreDown) -> Block:

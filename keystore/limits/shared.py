@@ -60,6 +60,10 @@ class RedisCounter:
         prepared = self._link.prepare("EVALSHA", COUNT.sha, 1, self._key(entitlement), 1, known, *_windows(rates))
         return _Plainest(self, prepared, entitlement, rates, known)
 
+    def try_plainest_again(self, error: Exception, entitlement: str, rates: tuple[Rate, ...], known: int) -> Any:
+        """What is answered then, where it is certain that nothing was counted. Raises CounterStoreDown elsewhere."""
+        return self._try_again(error, COUNT, [self._key(entitlement)], [1, known, *_windows(rates)])
+
     def publish(self, entitlement: str, version: int) -> None:
         """See Counter. Lives for a day, which is far longer than anything is cached."""
         self._run(PUBLISH, [self._key(entitlement)], [version, VERSION_SECONDS])
@@ -134,10 +138,8 @@ class _Plainest:
     def ask(self) -> Count:
         try:
             answer = self.prepared.ask()
-        except NoScriptError:
-            return self.counter.count(self.entitlement, self.rates, known=self.known)  # which brings it
         except (RedisError, OSError) as error:
-            raise CounterStoreDown(type(error).__name__) from error
+            answer = self.counter.try_plainest_again(error, self.entitlement, self.rates, self.known)
         return _count(self.rates, 1, self.known, answer)
 
     def later(self, then: Callable[[Heard], object], /) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, event, make_url, text
 
 from app import ingest, keys
-from app.db import PROMPT_POOL, Database, DatabaseDown
+from app.db import PROMPT_POOL, PROMPT_SECONDS, Database, DatabaseDown
 from app.decision import Outcome, Toll
 from app.gate import Gate
 from app.keys import KeyOrder
@@ -24,6 +24,11 @@ class Ticks:
 
     def __call__(self):
         return self.now
+
+
+@pytest.fixture
+def prompt_seconds():
+    return PROMPT_SECONDS
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ CASES = {
     "refused": decision(admitted=False, refused=("hour",))._replace(
         outcome=Outcome.RATE_LIMITED, detail="full", words=None
     ),
-    "a share of the limits": decision(rates=(MINUTE, HOUR._replace(limit=5_000)))._replace(words=Words((MINUTE, HOUR))),
     "unknown": Decision(Outcome.INVALID_KEY, detail="no"),
 }
 
@@ -54,11 +53,12 @@ def test_the_numbers_are_of_this_request():
     assert [[window["remaining"] for window in one] for one in limits] == [[599, 0], [1, 2]]
 
 
-def test_a_key_that_changed_is_told_as_it_is_now():
-    changed = decision(RECORD._replace(owner="new", version=1))  # even where nobody counted the change
-    owners = [json.loads(written(one, base=None, request_id="r"))["owner"] for one in (decision(), changed)]
+def test_a_share_of_the_limits_is_told_as_that_and_the_limits_afterwards():
+    whole = decision()
+    share = whole._replace(count=whole.count._replace(rates=(MINUTE, HOUR._replace(limit=5_000))))
+    said = [json.loads(written(one, base=None, request_id="r"))["limits"] for one in (whole, share, whole)]
 
-    assert owners == [None, "new"]
+    assert [[window["limit"] for window in one] for one in said] == [[600, 10_000], [600, 5_000], [600, 10_000]]
 
 
 def test_the_headers_of_a_key_cannot_be_changed_for_the_next_request():

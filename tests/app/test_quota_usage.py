@@ -68,12 +68,12 @@ def test_looking_is_no_use(gate, key, days):
 
 
 def test_each_day_is_told_apart_whenever_it_is_written(gate, key, days, clock):
-    ask(gate, key)
+    [ask(gate, key) for _ in range(2)]
     clock.forward(days=1)
     ask(gate, key)
     gate.usage.flush()
 
-    assert days() == {(key.key_id, TODAY): (1, 0), (key.key_id, TODAY + timedelta(days=1)): (1, 0)}
+    assert days() == {(key.key_id, TODAY): (2, 0), (key.key_id, TODAY + timedelta(days=1)): (1, 0)}
 
 
 def test_two_processes_add_up(tollgate, gate, key, days):

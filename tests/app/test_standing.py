@@ -1,5 +1,6 @@
 """What a gate keeps beside a key in use holds no longer than the key itself."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from app import keys
 from app.decision import Decision, Outcome, Toll
+from app.doors.answers import identity_of, written
 from app.gate import Gate
 from app.keys import KeyChanges, KeyOrder
 from app.standing import stand
@@ -64,6 +66,19 @@ def test_a_key_in_use_is_judged_again_only_when_it_changed(tollgate, ask, hot):
     assert same == before
     assert set(tollgate.counter.prepared[len(same) :]) == {500}
     assert len(tollgate.counter.prepared) - len(same) <= 2  # when it is read anew, and when its copy is first used
+
+
+def told(decision):
+    """The plan that doors say."""
+    answer = json.loads(written(decision, base=None, request_id="req_1"))
+    return answer["plan"], identity_of(decision.record, decision.plan, decision.words)["X-Tollgate-Plan"]
+
+
+def test_a_key_in_use_that_changed_is_told_as_it_is_now(tollgate, ask, hot):
+    before = [told(ask()) for _ in range(2)]
+    keys.patch(tollgate, hot.key_id, KeyChanges(plan="team"), actor="test")  # its limits are the same
+
+    assert (before, [told(ask()) for _ in range(2)]) == ([("pro", "pro")] * 2, [("team", "team")] * 2)
 
 
 def test_a_key_in_use_ends_on_time(ask, clock):

@@ -256,3 +256,28 @@ def seconds(counter):
     started = time.monotonic()
     counter.count("ent_1", RATES)
     return time.monotonic() - started
+
+
+class Slow(Store):
+    """Tells those who do not wait when a test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = []
+
+    def later(self, then):
+        self.waiting.append(then)
+        return True
+
+
+def test_a_failure_is_of_the_place_that_was_asked_wherever_the_entitlement_is_by_then():
+    store, places = Slow(), {"ent_1": "node a", "ent_2": "node b"}
+    counter = FallbackCounter(store, workers_total=1, place=lambda entitlement: places[entitlement])
+    first, second = (counter.prepare(entitlement, RATES) for entitlement in places)
+    first.later(lambda _: None)
+    places["ent_1"] = "node b"
+    store.waiting.pop()(CounterStoreDown("gone"))
+    moved = first.later(lambda _: None), second.later(lambda _: None)
+    places["ent_1"] = "node a"
+
+    assert (moved, first.later(lambda _: None)) == ((True, True), False)

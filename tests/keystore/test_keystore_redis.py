@@ -3,11 +3,14 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
+from redis.exceptions import TryAgainError
 
-from keystore import Rate
+from keystore import Rate, RedisCounter
+from keystore.errors import LeftAlone
 from keystore.limits.shared import _windows
 
 LONG = 10_000_000  # seconds: does not turn while a test runs
@@ -152,3 +155,26 @@ def test_threads_that_wait_and_threads_that_do_not_share_a_limit_exactly(redis_c
 
 def test_what_all_counts_of_a_plan_share_cannot_be_changed():
     assert _windows((SECOND, MINUTE)) == (1, 2, 60, 9)
+
+
+def ask_of_a_slot_on_its_way():
+    raise TryAgainError
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda counter: counter.prepare("ent_1", SLOW).ask(), lambda counter: counter.count("ent_1", SLOW)]
+)
+def test_a_slot_on_its_way_is_no_failure_of_its_node(ask):
+    counter = RedisCounter("redis://127.0.0.1:1")
+    prepared = SimpleNamespace(ask=ask_of_a_slot_on_its_way)
+    counter._link = SimpleNamespace(prepare=lambda *_: prepared, ask=lambda *_: ask_of_a_slot_on_its_way())
+    with pytest.raises(LeftAlone):
+        ask(counter)
+
+
+def test_a_script_that_redis_does_not_know_costs_a_prepared_question_one_round_trip_more(own_redis):
+    RedisCounter(own_redis).prepare("ent_1", SLOW).ask()
+    with Redis.from_url(own_redis) as redis:
+        asked = redis.info("commandstats")
+
+    assert [asked[f"cmdstat_{name}"]["calls"] for name in ("evalsha", "eval")] == [1, 1]

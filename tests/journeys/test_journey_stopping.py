@@ -11,7 +11,6 @@ from journey_values import SANDBOX
 
 from sandbox import Running
 
-
 ENDS = {"refused": "refused", "reset by peer": "cut off", "closed connection without response": "cut off"}
 
 
@@ -47,4 +46,4 @@ def told(url: str) -> str:
     try:
         return str(requests.get(url, timeout=10, headers={"Connection": "close"}).status_code)
     except requests.ConnectionError as error:
-        return ENDS.get(next((words for words in ENDS if words in str(error)), ""), str(error))
+        return next((end for words, end in ENDS.items() if words in str(error)), str(error))

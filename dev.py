@@ -29,13 +29,8 @@ CHECKS = {
     "format": ("ruff", "format", "--check", "."),
     "types": ("mypy",),
     "migrations": ("tollgate", "db", "check"),
-    "tests": (
-        "pytest",
-        "-n",
-        "3",
-        "--dist",
-        "worksteal",
-    ),  # one more than two cores: some tests wait. Who shares a fixture mostly runs in one
+    # One process more than two cores, as some tests wait; who shares a fixture mostly runs in one.
+    "tests": ("pytest", "-n3", "--dist=worksteal"),
 }
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 5.0
 WAKE_AT = 2_000  # keys: flushed before their time
 MOST_KEYS = 50_000  # while the database is away; what does not fit is not counted
-MOST_NOTED = 2_000  # requests: then they are added up, in two milliseconds at most
+MOST_NOTED = 2_000  # requests: then they are added up, in about two milliseconds
 MOST_TOUCHED = 20_000  # keys; with more in use than that in a minute, some are noted more often
 CHUNK = 500  # keys in one transaction, so that no other writer waits for long
 TOUCH_EVERY = timedelta(seconds=60)  # last_used_at needs no more

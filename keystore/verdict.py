@@ -37,10 +37,6 @@ class KeyRecord(NamedTuple):
     used: bool = False  # whether it was ever noted that the key was used
     periods: tuple[Period, ...] = ()  # the current one, then those to come
 
-    def __hash__(self) -> int:
-        """Of what tells it from others: hashing all of it would cost more than what is remembered by it."""
-        return hash((self.key_id, self.version))
-
     def __repr__(self) -> str:
         """Without the MAC."""
         return f"KeyRecord({self.key_id}, {self.key_status}, {self.entitlement}, {self.plan}, {self.ent_status})"

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from app.cli import main
 
-STATEMENTS = 5_000  # more than there are
+STATEMENTS = 5_000  # an engine of its own would keep 500
 ALIVE = (
     10_000  # new objects between two looks for garbage; Python's 700 are few for tests, which make many and keep few
 )

@@ -19,7 +19,7 @@ import requests
 READY_WITHIN = 40.0  # seconds
 STOP_WITHIN = 12.0  # seconds for all of them together
 TAIL = 25  # lines of a log that explain a failure
-SELDOM = range(10_000, 16_400)  # ports below those that systems hand out by themselves
+BELOW_EPHEMERAL = range(10_000, 16_400)  # ports that no system gives away by itself
 
 
 @dataclass
@@ -108,8 +108,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of this machine if it is free, else any that the system gives to nobody by itself before our program listens there."""
-    for port in (wanted or choice(SELDOM), *(choice(SELDOM) for _ in range(100))):
+    """The wanted port of this machine if it is free, else any that the system gives to nobody before our program listens there."""
+    for port in (wanted or choice(BELOW_EPHEMERAL), *(choice(BELOW_EPHEMERAL) for _ in range(100))):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

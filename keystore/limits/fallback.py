@@ -101,9 +101,8 @@ class _Breaker:
     def __init__(self, seconds: float, place: Callable[[str], str] | None, clock: Callable[[], float]) -> None:
         self._seconds, self._place, self._clock = seconds, place, clock
         self._lock = Lock()
-        self._open_until: dict[
-            str, float
-        ] = {}  # a place that failed, and until when nobody asks it; all others are fine
+        # A place that failed, and until when nobody asks it; all others are fine.
+        self._open_until: dict[str, float] = {}
 
     def ask(self, entitlement: str | None, question: Callable[[], T]) -> T:
         """What it answers. Raises CounterStoreDown: its own, or LeftAlone."""
